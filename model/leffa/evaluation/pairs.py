@@ -1,0 +1,130 @@
+"""Reading a pairs folder: one folder a case, each with the true picture of the try-on beside its inputs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from leffa.errors import BadFile, BadFolder, BadParameter, FileMissing
+
+GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One case. Pictures are uint8 RGB [H, W, 3], masks bool [H, W], all but the garment of one size."""
+
+    name: str
+    person: np.ndarray
+    garment: np.ndarray
+    """uint8 RGB, or RGBA where the file is transparent, any size."""
+    target: np.ndarray
+    """The same person in the new garment."""
+    mask: np.ndarray
+    """Where the photo may be repainted."""
+    garment_mask: np.ndarray
+    """Where the new garment is in ``target``."""
+    garment_type: str
+    seed: int
+
+
+def find_cases(folder: Path, limit: int | None = None) -> list[Path]:
+    """The case folders within ``folder`` by name, the first ``limit`` of them; hidden ones are left out.
+
+    Raises FileMissing if ``folder`` is not there, BadFolder if it holds no case, BadParameter for a limit
+    below 1.
+    """
+    if limit is not None and limit < 1:
+        raise BadParameter("The limit must be at least 1.", field="limit", received=limit)
+    if not folder.is_dir():
+        raise FileMissing(f"There is no folder {folder}.", field="pairs")
+    cases = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not cases:
+        raise BadFolder(
+            f"{folder} holds no cases.",
+            field="pairs",
+            fix="Name a folder with one folder a case inside, as `leffa synth` writes it.",
+        )
+    return cases[:limit]
+
+
+def read_pair(case: Path) -> Pair:
+    """Read and check one case folder.
+
+    Raises FileMissing, BadFile or BadFolder; the detail names the file that is missing, cannot be read, has
+    another size than person.png, or does not hold what it should.
+    """
+    garment_type, seed = _read_facts(case / "meta.json")
+    pair = Pair(
+        name=case.name,
+        person=_read_picture(case / "person.png"),
+        garment=_read_picture(case / "garment.png", alpha=True),
+        target=_read_picture(case / "target.png"),
+        mask=_read_mask(case / "mask.png"),
+        garment_mask=_read_mask(case / "garment_mask.png"),
+        garment_type=garment_type,
+        seed=seed,
+    )
+    _check_sizes(case, pair)
+    return pair
+
+
+def _read_facts(path: Path) -> tuple[str, int]:
+    _check_there(path)
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadFile(f"{path} is not readable JSON: {error}") from error
+    if not isinstance(facts, dict):
+        raise BadFile(f"{path} holds no JSON object.")
+    garment_type, seed = facts.get("garment_type"), facts.get("seed")
+    if garment_type not in GARMENT_TYPES:
+        raise BadFile(
+            f"{path}: garment_type is {garment_type!r}, not one of {', '.join(GARMENT_TYPES)}.",
+            allowed=list(GARMENT_TYPES),
+            received=garment_type,
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise BadFile(f"{path}: seed is {seed!r}, not a whole number from 0 on.", received=seed)
+    return garment_type, seed
+
+
+def _read_picture(path: Path, alpha: bool = False) -> np.ndarray:
+    picture = _open(path)
+    transparent = "A" in picture.getbands() or "transparency" in picture.info
+    return np.array(picture.convert("RGBA" if alpha and transparent else "RGB"))
+
+
+def _read_mask(path: Path) -> np.ndarray:
+    mask = np.array(_open(path).convert("L")) >= 128
+    if not mask.any():
+        raise BadFile(f"{path} marks no pixel; masks are 255 where they mark and 0 elsewhere.")
+    return mask
+
+
+def _open(path: Path) -> Image.Image:
+    _check_there(path)
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        # Pillow tells of damage in a PNG's chunks by SyntaxError.
+        raise BadFile(f"{path} is not a readable picture: {error}") from error
+    return picture
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise FileMissing(f"{path} is missing.")
+
+
+def _check_sizes(case: Path, pair: Pair) -> None:
+    height, width = pair.person.shape[:2]
+    for name in ("target", "mask", "garment_mask"):
+        found = getattr(pair, name).shape[:2]
+        if found != (height, width):
+            raise BadFolder(
+                f"{case / name}.png is {found[1]} x {found[0]} pixels, but person.png is {width} x {height}."
+            )
