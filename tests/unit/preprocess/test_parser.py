@@ -1,0 +1,114 @@
+"""The parser keeps the photo's size, and its recipe makes it better in a few steps."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from leffa.errors import UnsupportedWeights
+from leffa.mini.landmarks import Pose
+from leffa.mini.parser import LABELS, PARTS, Parser, ParserNet, net_inputs, save_net
+from leffa.synth.pairs import sample
+from leffa.training.loop import LoopConfig
+from leffa.training.recipes import mini_parser as recipe
+
+SMALL = (8, 16, 24, 32)
+SEED = 7_100_000
+
+
+def found(pair, person_mask: np.ndarray | None = None) -> Pose:
+    mask = (pair.labels > 0).astype(np.float32) if person_mask is None else person_mask
+    return Pose(pair.keypoints.astype(np.float32), mask, 1.0)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list:
+    return [sample(SEED + index, 256, 192) for index in range(8)]
+
+
+@pytest.fixture(scope="module")
+def shards(pairs: list, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shards")
+    names = ("person", "target", "labels", "target_labels", "parts", "keypoints")
+    np.savez(
+        folder / "train-000.npz",
+        **{name: np.stack([getattr(pair, name) for pair in pairs]) for name in names},
+    )
+    return folder
+
+
+def test_maps_have_half_the_picture_and_all_classes() -> None:
+    inputs = net_inputs(np.zeros((2, 256, 192, 3), np.uint8), np.zeros((2, 256, 192), np.float32),
+                        np.zeros((2, 17, 3), np.float32))  # fmt: skip
+    labels, parts = ParserNet()(*inputs)
+    assert labels.shape == (2, LABELS, 128, 96)
+    assert parts.shape == (2, PARTS, 128, 96)
+
+
+def test_weights_fit_the_repository(tmp_path: Path) -> None:
+    save_net(ParserNet(), tmp_path / "parser.safetensors")
+    assert (tmp_path / "parser.safetensors").stat().st_size < 8e6
+    Parser.load(tmp_path / "parser.safetensors")
+
+
+def test_foreign_weights_are_told(tmp_path: Path) -> None:
+    save_net(ParserNet(SMALL), tmp_path / "parser.safetensors")
+    with pytest.raises(UnsupportedWeights):
+        Parser.load(tmp_path / "parser.safetensors")
+    with pytest.raises(UnsupportedWeights):
+        Parser.load(tmp_path / "absent.safetensors")
+
+
+@pytest.mark.parametrize("size", [(256, 192), (300, 500), (900, 200)])
+def test_answers_have_the_photo_s_size(size: tuple[int, int]) -> None:
+    mask = np.zeros(size, np.float32)
+    mask[size[0] // 4 :, size[1] // 3 : size[1] // 2] = 1
+    pose = Pose(np.full((17, 3), 50, np.float32), mask, 1.0)
+    labels, parts = Parser(ParserNet(SMALL)).parse(np.full((*size, 3), 90, np.uint8), pose)
+    assert labels.shape == parts.shape == size
+    assert labels.dtype == parts.dtype == np.uint8
+
+
+def test_mirroring_twice_changes_nothing(pairs: list) -> None:
+    pair = pairs[0]
+    person = {"picture": pair.person, "labels": pair.labels, "parts": pair.parts, "keypoints": pair.keypoints}
+    again = recipe._mirrored(recipe._mirrored(person))
+    for name, array in person.items():
+        np.testing.assert_allclose(again[name], array, atol=1e-4)
+
+
+def test_mirroring_swaps_left_and_right(pairs: list) -> None:
+    pair = next(pair for pair in pairs if (pair.labels == 14).any())
+    person = {"picture": pair.person, "labels": pair.labels, "parts": pair.parts, "keypoints": pair.keypoints}
+    mirrored = recipe._mirrored(person)
+    assert ((mirrored["labels"] == 15) == (pair.labels == 14)[:, ::-1]).all()
+    assert sorted(recipe.PART_MIRROR) == list(range(25))
+    assert sorted(recipe.KEYPOINT_MIRROR) == list(range(17))
+
+
+def test_disturbed_samples_keep_shapes_and_ranges(shards: Path) -> None:
+    people = recipe.load_people(shards)
+    batch = recipe.draw_batch(people, np.arange(16), np.random.default_rng(3))
+    assert batch["picture"].shape == (16, 256, 192, 3) and batch["picture"].dtype == np.uint8
+    assert batch["labels"].max() < LABELS and batch["parts"].max() < PARTS
+    assert 0 <= batch["silhouette"].min() and batch["silhouette"].max() <= 1
+    assert 0 <= batch["keypoints"][..., 2].min() and batch["keypoints"][..., 2].max() <= 1
+
+
+def test_the_recipe_learns_and_resumes(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "HELD_OUT", 4)
+    torch.manual_seed(0)
+    net = ParserNet(SMALL)
+    recipe.train_parser(
+        net, shards, tmp_path, LoopConfig(steps=6, learning_rate=3e-3, warmup=1, log_every=1), 2, False
+    )
+    recipe.train_parser(
+        net, shards, tmp_path, LoopConfig(steps=8, learning_rate=3e-3, warmup=1, log_every=1), 2, True
+    )
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "parser.jsonl").read_text().splitlines()]
+    assert len(losses) == 8
+    assert min(losses[-3:]) < losses[0]
+    assert 0 <= json.loads((tmp_path / "parser.json").read_text())["labels_miou"] <= 1
+    assert (tmp_path / "parser.png").stat().st_size > 1000
