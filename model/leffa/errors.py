@@ -1,8 +1,8 @@
 """Every error a user can meet, in one tree.
 
 Each class carries a stable ``code``, the HTTP ``status``, a short ``title`` and a ``fix``: what to do about
-it. The HTTP answers, the command line and the web page take their texts from here, and
-``docs/problems.md`` has one anchor a code.
+it. The HTTP answers, the command line and the page of the service's problems take their texts from
+here.
 
 LeffaError
 ├── BadImage: EmptyFile, NotAnImage, TruncatedImage, UnsupportedFormat, ImageTooLarge, TooManyPixels,

@@ -1,0 +1,143 @@
+"""Errors as RFC 9457 problem documents, and the page that explains their codes."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from leffa.errors import BadParameter, LeffaError, catalogue
+from leffa.service.request_id import HEADER
+
+MEDIA_TYPE = "application/problem+json"
+PAGE = "/docs/problems"
+LONGEST_ECHO = 100
+
+
+class Problem(BaseModel):
+    """What went wrong: RFC 9457's members, then ours."""
+
+    type: str = Field(examples=[f"{PAGE}#no_person"])
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="the request's id, as in X-Request-ID")
+    code: str = Field(description="stable name of the error")
+    fix: str = Field(description="what to do about it")
+    field: str | None = Field(None, description="the field at fault")
+    allowed: Any = Field(None, description="what the field may be")
+    received: Any = Field(None, description="what came")
+
+
+def problem(error: LeffaError, scope: Scope) -> JSONResponse:
+    """The answer for an error; fields that do not apply are left out."""
+    request_id = scope.get("state", {}).get("request_id", "")
+    document = _document(error, request_id)
+    headers = {HEADER: request_id, "Cache-Control": "no-store"}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    return JSONResponse(
+        document.model_dump(exclude_none=True), error.status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def _document(error: LeffaError, request_id: str) -> Problem:
+    received = error.received
+    return Problem(
+        type=f"{PAGE}#{error.code}",
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        instance=request_id,
+        code=error.code,
+        fix=error.fix,
+        field=error.field,
+        allowed=error.allowed,
+        received=received[:LONGEST_ECHO] if isinstance(received, str) else received,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app as a problem document, and serve the page of the codes."""
+    app.add_exception_handler(LeffaError, _on_leffa_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(Exception, _on_unexpected_error)
+    app.openapi = _with_problem(app.openapi)  # type: ignore[method-assign]
+    app.add_api_route(PAGE, _page, include_in_schema=False, response_class=HTMLResponse)
+
+
+def _with_problem(openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    # No route returns a Problem, so FastAPI would not describe it.
+    def described() -> dict[str, Any]:
+        document = openapi()
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return document
+
+    return described
+
+
+async def _on_leffa_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, LeffaError)
+    return problem(error, request.scope)
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    document = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=str(error.detail),
+        instance=request.scope.get("state", {}).get("request_id", ""),
+        code=status.name.lower(),
+        fix="See /docs for the addresses and what they take.",
+    )
+    body = document.model_dump(exclude_none=True)
+    return JSONResponse(body, status, headers=dict(error.headers or {}), media_type=MEDIA_TYPE)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return problem(BadParameter(first["msg"], field=str(first["loc"][-1])), request.scope)
+
+
+async def _on_unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    return problem(LeffaError(), request.scope)
+
+
+def responses(*errors: type[LeffaError]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI ``responses`` of an address that can answer these errors, an example each."""
+    grouped: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        examples = grouped.setdefault(error.status, {})
+        examples[error.code] = {"summary": error.title, "value": _example(error)}
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": HTTPStatus(int(status)).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
+        }
+        for status, examples in grouped.items()
+    }
+
+
+def _example(error: type[LeffaError]) -> dict[str, Any]:
+    return _document(error(), "4f0c2f6f2b0e4d0f9a3f6d1f5e7f8a90").model_dump(exclude_none=True)
+
+
+def _page() -> HTMLResponse:
+    """Every error code with its meaning and its fix."""
+    rows = "".join(
+        f'<section id="{code}"><h2>{code} <small>{error.status}</small></h2>'
+        f"<p>{error.title}.</p><p>{error.default_fix}</p></section>"
+        for code, error in catalogue().items()
+    )
+    return HTMLResponse(f"<!doctype html><html lang=en><title>Problems</title><h1>Problems</h1>{rows}</html>")

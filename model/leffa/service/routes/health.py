@@ -1,0 +1,61 @@
+"""GET /health and its two short forms, answered from memory."""
+
+from fastapi import APIRouter, Request, Response
+
+from leffa import provenance
+from leffa.engine.protocol import Engine
+from leffa.service.schemas import Health
+from leffa.settings import Settings
+
+router = APIRouter(tags=["health"])
+UNAVAILABLE = 503
+NOT_READY: dict[int | str, dict[str, object]] = {
+    UNAVAILABLE: {"model": Health, "description": "loading or failed"}
+}
+
+
+@router.get("/health", responses=NOT_READY)
+async def health(request: Request, response: Response) -> Health:
+    """200 when the service can serve; 503 while the model loads or after it failed to."""
+    answer = describe(request.app.state.engine, request.app.state.settings)
+    if answer.status != "ready":
+        response.status_code = UNAVAILABLE
+    response.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def describe(engine: Engine, settings: Settings) -> Health:
+    """The state of an engine and of the model it has or is loading."""
+    status = engine.status
+    answer = Health(
+        status=status.state,
+        reason=status.reason,
+        model=settings.model,
+        device=settings.device,
+        versions=provenance.versions(),
+        queue_depth=status.queue_depth,
+        uptime_seconds=round(status.uptime_seconds, 3),
+    )
+    if status.state != "ready":
+        return answer
+    model = engine.model
+    facts = {
+        "model": model.model,
+        "weights": model.weights,
+        "demonstration": model.weights == "embedded",
+        "device": str(model.device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+    }
+    return answer.model_copy(update=facts)
+
+
+@router.get("/health/live")
+async def live() -> dict[str, str]:
+    """200 as long as the process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/health/ready", responses=NOT_READY)
+async def ready(request: Request, response: Response) -> Health:
+    """The same as /health, under the name that orchestrators expect."""
+    return await health(request, response)

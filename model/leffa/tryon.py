@@ -1,0 +1,242 @@
+"""The readable heart: a photo and a garment go in, the photo with that garment worn comes out.
+
+Read :meth:`TryOn.__call__` top to bottom; each verb lives in the room its noun names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leffa.errors import (
+    BadParameter,
+    EmptyMask,
+    Finding,
+    MaskWrongSize,
+    UnknownGarmentType,
+    UnknownModel,
+    UnknownPreset,
+)
+
+GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
+PRESETS = ("exact", "fast", "turbo")
+MODELS = ("mini",)
+STEPS = (1, 100)
+GUIDANCE = (0.0, 20.0)
+SEEDS = (0, 2**32 - 1)
+
+Progress = Callable[[str, int, int], None]
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TryOnRequest:
+    """One try-on. Pictures are uint8 RGB [H, W, 3] of any size; the garment may be RGBA.
+
+    mask: uint8 [H, W] of the photo's size, white = repaint; the model's own when None. Options that are None
+    take the model's default.
+    """
+
+    person: Picture
+    garment: Picture
+    garment_type: str = "upper_body"
+    model: str | None = None
+    seed: int = 0
+    inference_steps: int | None = None
+    guidance_scale: float | None = None
+    preset: str | None = None
+    ref_acceleration: bool = False
+    repaint: bool = False
+    mask: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a request comes to once the model's defaults are filled in."""
+
+    garment_type: str
+    inference_steps: int
+    guidance_scale: float
+    preset: str
+    ref_acceleration: bool
+    repaint: bool
+
+
+@dataclass(frozen=True)
+class TryOnResult:
+    """The answer and what the model saw.
+
+    image uint8 [H, W, 3] of the photo's size; mask uint8 [H, W] (white = repainted); densepose uint8
+    [H, W, 3] and parsing uint8 [H, W] (ATR-18) of the photo; garment_mask uint8 [H, W] where the garment was
+    put; flow float32 [h, w, 2] (x, y) in -1..1 over the model's window; timings in seconds a stage.
+    """
+
+    image: Picture
+    mask: Picture
+    densepose: Picture
+    parsing: Picture
+    garment_mask: Picture
+    flow: NDArray[np.float32]
+    seed: int
+    model: str
+    parameters: dict[str, Any]
+    findings: list[Finding]
+    timings: dict[str, float]
+
+
+@dataclass
+class Scene:
+    """What preprocessing found, in the photo's own pixels. `conditions` is the model's business alone."""
+
+    mask: Picture
+    densepose: Picture
+    parsing: Picture
+    conditions: Any
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The finished picture in the photo's size, and where its garment came from."""
+
+    image: Picture
+    garment_mask: Picture
+    flow: NDArray[np.float32]
+
+
+class Model(Protocol):
+    """What a model brings: its facts, and the three verbs of a try-on."""
+
+    name: str
+    weights: str
+    weights_hash: str
+    device: str
+    dtype: str
+    default_steps: int
+    default_guidance: float
+
+    def preprocess(self, request: TryOnRequest) -> Scene:
+        """Find the person, the mask and the garment; raises the BadPerson, NoGarment and BadMask errors."""
+
+    def generate(
+        self, scene: Scene, parameters: Parameters, seed: int, progress: Progress, cancelled: Callable[[], bool]
+    ) -> Any:
+        """Denoise; raises Cancelled."""
+
+    def restore(self, request: TryOnRequest, scene: Scene, generated: Any) -> Restored:
+        """Bring the model's answer back into the photo."""
+
+
+class TryOn:
+    """A loaded model, ready for requests. Safe to call from one thread at a time."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.model, self.weights, self.weights_hash = model.name, model.weights, model.weights_hash
+        self.device, self.dtype = model.device, model.dtype
+
+    @classmethod
+    def load(cls, model: str = "mini", device: str = "cpu") -> TryOn:
+        """Load a model by its id; raises UnknownModel, UnsupportedWeights."""
+        if model not in MODELS:
+            raise UnknownModel(
+                f"There is no model {model!r}.", field="model", allowed=list(MODELS), received=model
+            )
+        from leffa.mini.model import load
+
+        return cls(load(device))
+
+    def __call__(
+        self,
+        request: TryOnRequest,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> TryOnResult:
+        """Dress the person.
+
+        progress(stage, step, total) is told of every stage and denoising step; cancelled() is asked before
+        every step. Raises LeffaError's subclasses, Cancelled among them.
+        """
+        parameters = self.resolve(request)
+        report = progress or (lambda stage, step, total: None)
+        timings: dict[str, float] = {}
+        with _stage("preprocess", timings, report):
+            scene = self._model.preprocess(request)
+        with _stage("generate", timings, report):
+            generated = self._model.generate(
+                scene, parameters, request.seed, report, cancelled or (lambda: False)
+            )
+        with _stage("restore", timings, report):
+            restored = self._model.restore(request, scene, generated)
+        return TryOnResult(
+            image=restored.image,
+            mask=scene.mask,
+            densepose=scene.densepose,
+            parsing=scene.parsing,
+            garment_mask=restored.garment_mask,
+            flow=restored.flow,
+            seed=request.seed,
+            model=self.model,
+            parameters=vars(parameters),
+            findings=scene.findings,
+            timings=timings,
+        )
+
+    def resolve(self, request: TryOnRequest) -> Parameters:
+        """Fill in the model's defaults. Raises BadParameter's subclasses and BadMask's."""
+        _one_of(UnknownGarmentType, "garment_type", request.garment_type, GARMENT_TYPES)
+        _one_of(UnknownModel, "model", request.model or self.model, (self.model,))
+        _one_of(UnknownPreset, "preset", request.preset or "exact", PRESETS)
+        _check_mask(request)
+        steps = self._model.default_steps if request.inference_steps is None else request.inference_steps
+        scale = self._model.default_guidance if request.guidance_scale is None else request.guidance_scale
+        _within("inference_steps", steps, STEPS)
+        _within("guidance_scale", scale, GUIDANCE)
+        _within("seed", request.seed, SEEDS)
+        return Parameters(
+            garment_type=request.garment_type,
+            inference_steps=steps,
+            guidance_scale=scale,
+            preset=request.preset or "exact",
+            ref_acceleration=request.ref_acceleration or request.preset in ("fast", "turbo"),
+            repaint=request.repaint,
+        )
+
+
+@contextmanager
+def _stage(name: str, timings: dict[str, float], report: Progress) -> Iterator[None]:
+    report(name, 0, 1)
+    begun = time.perf_counter()
+    yield
+    timings[name] = time.perf_counter() - begun
+    report(name, 1, 1)
+
+
+def _one_of(error: type[BadParameter], name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise error(f"There is no {name} {value!r}.", field=name, allowed=list(allowed), received=value)
+
+
+def _within(name: str, value: float, bounds: tuple[float, float]) -> None:
+    if not bounds[0] <= value <= bounds[1]:
+        raise BadParameter(
+            f"{name} must be from {bounds[0]} to {bounds[1]}.", field=name, allowed=list(bounds), received=value
+        )
+
+
+def _check_mask(request: TryOnRequest) -> None:
+    if request.mask is None:
+        return
+    if request.mask.shape != request.person.shape[:2]:
+        (height, width), own = request.mask.shape, request.person.shape
+        raise MaskWrongSize(
+            f"The mask is {width}x{height}, the photo {own[1]}x{own[0]} pixels.", field="mask_image"
+        )
+    if not (request.mask > 127).any():
+        raise EmptyMask(field="mask_image")

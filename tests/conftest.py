@@ -1,0 +1,32 @@
+"""What every suite shares: pictures to try on, and the loaded model."""
+
+import os
+from pathlib import Path
+
+# The machine may be doing other things, and one thread gives the same bytes everywhere.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+@pytest.fixture(scope="session")
+def person_png() -> bytes:
+    """A synthetic person, seen from the front."""
+    return (EXAMPLES / "person-1.png").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def garment_png() -> bytes:
+    """A garment laid flat, to be worn on the upper body."""
+    return (EXAMPLES / "garment-1.png").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The embedded model, loaded once."""
+    from leffa.tryon import TryOn
+
+    return TryOn.load("mini")

@@ -1,0 +1,52 @@
+"""Settings: their defaults, their names, and that .env.example tells the truth."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from leffa.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def example() -> dict[str, tuple[str, str]]:
+    """Name → (comment, value) of .env.example."""
+    found, comment = {}, ""
+    for line in (ROOT / ".env.example").read_text().splitlines():
+        if line.startswith("#"):
+            comment = line.removeprefix("# ")
+        elif line:
+            name, _, value = line.partition("=")
+            found[name] = (comment, value)
+    return found
+
+
+def test_the_example_lists_every_setting_with_its_default() -> None:
+    expected = {field.alias: str(field.default) for field in Settings.model_fields.values()}
+    assert {name: value for name, (_, value) in example().items()} == expected
+
+
+def test_the_example_says_what_each_setting_is() -> None:
+    for field in Settings.model_fields.values():
+        assert example()[field.alias][0].startswith(field.description.split(" megabytes")[0]), field.alias
+
+
+def test_the_environment_wins(monkeypatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    monkeypatch.setenv("LEFFA_MAX_UPLOAD_MB", "3")
+    settings = Settings(_env_file=None)
+    assert settings.port == 9000
+    assert settings.limits.file_bytes == 3 * 1024**2
+
+
+def test_nonsense_is_refused(monkeypatch) -> None:
+    monkeypatch.setenv("PORT", "a lot")
+    with pytest.raises(ValidationError):
+        Settings(_env_file=None)
+
+
+def test_only_settings_reads_the_environment() -> None:
+    for path in (ROOT / "model" / "leffa").rglob("*.py"):
+        text = path.read_text()
+        assert path.name == "settings.py" or "os.environ" not in text and "getenv" not in text, path
