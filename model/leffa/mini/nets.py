@@ -1,0 +1,219 @@
+"""The embedded model's networks: Leffa's layout in miniature, and the two small nets that read a sharp picture out of it.
+
+The VAE and the pair of UNets are diffusers' own classes under small configs, so the official pipeline runs
+them unchanged; only :class:`Head` and :class:`Refiner` are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from leffa.diffusion.unets import build_unets
+
+HEIGHT, WIDTH = 256, 192
+LATENT_SCALE = 8
+FLOW_LAYER = "up_blocks.2.attentions.1.transformer_blocks.0.attn1"
+WEIGHTS = Path(__file__).parent / "weights" / "leffa-mini.safetensors"
+
+VAE_CONFIG: dict[str, Any] = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "latent_channels": 4,
+    "block_out_channels": (16, 32, 48, 64),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "layers_per_block": 1,
+    "norm_num_groups": 1,
+    "mid_block_add_attention": False,
+    "scaling_factor": 1.0,
+}
+
+UNET_CONFIG: dict[str, Any] = {
+    "in_channels": 9,
+    "out_channels": 4,
+    "sample_size": 32,
+    "block_out_channels": (64, 96, 160),
+    "layers_per_block": 1,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    "attention_head_dim": (2, 3, 5),
+    "cross_attention_dim": 8,
+    "norm_num_groups": 16,
+}
+
+SCHEDULER_CONFIG: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "clip_sample": False,
+}
+
+
+def _part_colours() -> np.ndarray:
+    """The 25 part indices as base-3 digits: three channels of -1, 0, 1, all different. float32 [25, 3]."""
+    index = np.arange(25) + 1
+    digits = np.stack([index % 3, index // 3 % 3, index // 9 % 3], axis=1)
+    return (digits - 1).astype(np.float32)
+
+
+PART_COLOURS = _part_colours()
+
+
+def _block(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.GroupNorm(8, channels_out), nn.SiLU()
+    )
+
+
+@dataclass
+class Readout:
+    """What the head reads from the flow layer, at four times the latent grid. All float.
+
+    flow: [B, 2, h, w] corrected flow, -1..1 · mask_logit: [B, 1, 4h, 4w] · shade: [B, 1, 4h, 4w] log gain.
+    """
+
+    flow: Tensor
+    mask_logit: Tensor
+    shade: Tensor
+
+
+class Head(nn.Module):
+    """Garment mask, shade and a small flow correction from the tokens of the flow layer."""
+
+    def __init__(self, channels: int = 64, width: int = 128) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_block(channels + 2, width), _block(width, width))
+        self.out = nn.Conv2d(width, 4 * 16, 3, padding=1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, hidden_states: Tensor, flow: Tensor) -> Readout:
+        """hidden_states [B, h*w, C], flow [B, 2, h, w] read from the attention → :class:`Readout`."""
+        height, width = flow.shape[-2:]
+        tokens = hidden_states.transpose(1, 2).unflatten(2, (height, width))  # [B, C, h, w]
+        maps = F.pixel_shuffle(self.out(self.body(torch.cat([tokens, flow], 1))), 4).float()  # [B, 4, 4h, 4w]
+        correction = 0.25 * torch.tanh(maps[:, 2:])
+        fine = F.interpolate(flow.float(), scale_factor=4, mode="bilinear") + correction
+        return Readout(fine, maps[:, :1], maps[:, 1:2].clamp(-1.5, 0.7))
+
+
+@dataclass
+class Layers:
+    """The layers of the answer at the model's native size. All float [B, C, H, W].
+
+    garment: 0..1 where the new garment is · shade: gain on the warped garment ·
+    keep: 0..1 where the photo itself shows through · fill: RGB 0..1 for what the old garment hid.
+    """
+
+    garment: Tensor
+    shade: Tensor
+    keep: Tensor
+    fill: Tensor
+
+
+class Refiner(nn.Module):
+    """A small U-shaped net on 4x4 pixel blocks that joins warp, decoded picture and photo."""
+
+    CHANNELS_IN = 17
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        wide, widest = width * 3 // 2, width * 2
+        self.stem = _block(self.CHANNELS_IN * 16, width)
+        self.down1 = nn.Sequential(nn.MaxPool2d(2), _block(width, wide), _block(wide, wide))
+        self.down2 = nn.Sequential(nn.MaxPool2d(2), _block(wide, widest), _block(widest, widest))
+        self.up1 = nn.Sequential(_block(widest + wide, wide), _block(wide, wide))
+        self.up2 = nn.Sequential(_block(wide + width, width), _block(width, width))
+        self.out = nn.Conv2d(width, 6 * 16, 3, padding=1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(
+        self, photo: Tensor, cloth: Tensor, mask: Tensor, parts: Tensor, decoded: Tensor,
+        warped: Tensor, mask_logit: Tensor, shade: Tensor,
+    ) -> Layers:  # fmt: skip
+        """Join the parts at the native size.
+
+        photo [B, 3, H, W] 0..1 with the old garment (cloth [B, 1, H, W]) blanked by the caller; mask agnostic
+        mask 0/1; parts [B, 3, H, W] part colours; decoded [B, 3, H, W] 0..1; warped [B, 4, H, W] garment RGB
+        and silhouette 0..1; mask_logit and shade [B, 1, H, W] from the head.
+        """
+        joined = torch.cat([photo, cloth, mask, parts, decoded, warped, mask_logit / 4, shade], 1)
+        fine = self.stem(F.pixel_unshuffle(joined, 4))
+        middle = self.down1(fine)
+        coarse = self.down2(middle)
+        middle = self.up1(torch.cat([_twice(coarse, middle), middle], 1))
+        fine = self.up2(torch.cat([_twice(middle, fine), fine], 1))
+        delta = F.pixel_shuffle(self.out(fine), 4).float()  # [B, 6, H, W]
+        return Layers(
+            garment=torch.sigmoid(mask_logit + 2 * delta[:, :1]) * mask,
+            shade=torch.exp((shade + delta[:, 1:2]).clamp(-1.5, 0.7)),
+            keep=1 - mask * (1 - torch.sigmoid(2 + 4 * delta[:, 2:3]) * (1 - cloth)),
+            fill=(decoded + delta[:, 3:]).clamp(0, 1),
+        )
+
+
+def _twice(coarse: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(coarse, size=like.shape[-2:], mode="bilinear")
+
+
+def compose(layers: Layers, photo: Tensor, garment: Tensor) -> Tensor:
+    """The answer: garment over kept photo over fill. photo, garment (warped) [B, 3, H, W] 0..1 → same shape."""
+    behind = layers.keep * photo + (1 - layers.keep) * layers.fill
+    worn = (garment * layers.shade).clamp(0, 1)
+    return layers.garment * worn + (1 - layers.garment) * behind
+
+
+class Mini(nn.Module):
+    """All trained parts of ``leffa-mini`` but the parser, under the key prefixes of the official checkpoints."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vae = AutoencoderKL(**VAE_CONFIG)
+        reference_unet, unet = build_unets(UNET_CONFIG)
+        self.unet_encoder: UNet2DConditionModel = reference_unet
+        self.unet: UNet2DConditionModel = unet
+        self.head = Head()
+        self.refiner = Refiner()
+        self.register_buffer("latent_std", torch.ones(()))
+
+    def save(self, path: Path) -> None:
+        """Write fp16 safetensors without the cross-attention weights that Leffa never uses."""
+        state = {key: value.half().contiguous() for key, value in self.state_dict().items() if not _dead(key)}
+        state["latent_std"] = self.latent_std.float()
+        save_file(state, path)
+
+    def load(self, path: Path = WEIGHTS) -> Mini:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            RuntimeError: when a key is missing or unexpected.
+        """
+        missing, unexpected = self.load_state_dict(
+            {key: value.float() for key, value in load_file(path).items()}, strict=False
+        )
+        if unexpected or [key for key in missing if not _dead(key)]:
+            raise RuntimeError(f"{path.name}: missing {missing[:3]}, unexpected {unexpected[:3]}")
+        self.calibrate()
+        return self.eval()
+
+    def calibrate(self) -> None:
+        """Tell the VAE's config the spread of its latents, which the pipeline divides by."""
+        self.vae.register_to_config(scaling_factor=1 / float(self.latent_std))
+
+
+def _dead(key: str) -> bool:
+    return ".attn2." in key

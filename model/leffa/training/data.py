@@ -1,0 +1,97 @@
+"""Training data: synthetic pairs drawn once into shards of plain arrays."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from leffa.errors import BadFolder
+from leffa.preprocess.garment import prepare_garment
+
+if TYPE_CHECKING:
+    from leffa.synth import SynthPair
+
+SHARD = 125
+GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
+UNTOUCHED = (
+    "person", "target", "labels", "target_labels", "parts", "garment_mask", "source_garment_mask", "keypoints",
+)  # fmt: skip
+
+
+def draw_shards(folder: Path, count: int, seed: int, height: int, width: int, workers: int = 2) -> None:
+    """Draw pairs seed … seed+count-1 into `folder/train-NNN.npz` (existing shards are kept).
+
+    Arrays are stacked over the pairs: those of ``leffa.synth.SynthPair`` as they are (UNTOUCHED), garment and
+    source_garment cut out and framed by ``prepare_garment`` with their silhouettes, flow and source_flow
+    float16 [N, H/2, W/2, 2] (every second pixel, NaN where there is none), garment_type as an index into
+    GARMENT_TYPES.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    starts = [start for start in range(0, count, SHARD) if not _shard(folder, start).exists()]
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = [
+            pool.submit(_draw_shard, _shard(folder, start), seed + start, min(SHARD, count - start), height, width)
+            for start in starts
+        ]
+        for job in track(as_completed(jobs), "drawing people", total=len(jobs)):
+            job.result()
+
+
+def load_shards(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """The named arrays of all shards, joined in order. Raises BadFolder when there are none."""
+    shards = sorted(folder.glob("train-*.npz"))
+    if not shards:
+        raise BadFolder(f"{folder} holds no train-*.npz; draw them with: leffa train mini --stage data")
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for path in shards:
+        with np.load(path) as shard:
+            for name, column in columns.items():
+                column.append(shard[name])
+    return {name: np.concatenate(column) for name, column in columns.items()}
+
+
+def _shard(folder: Path, start: int) -> Path:
+    return folder / f"train-{start // SHARD:03d}.npz"
+
+
+def _draw_shard(path: Path, seed: int, count: int, height: int, width: int) -> None:
+    from leffa.synth.pairs import sample
+
+    pairs = (sample(seed + index, height, width) for index in range(count))
+    columns: dict[str, list[np.ndarray]] = {}
+    for pair in pairs:
+        for name, array in _prepared(pair).items():
+            columns.setdefault(name, []).append(array)
+    arrays = {name: np.stack(column) for name, column in columns.items()}
+    half_written = path.with_suffix(".part.npz")
+    np.savez(half_written, **arrays)
+    os.replace(half_written, path)
+
+
+def _prepared(pair: SynthPair) -> dict[str, np.ndarray]:
+    """One pair's arrays, its garments cut out and framed as at inference, the flows following."""
+    height, width = pair.person.shape[:2]
+    arrays = {name: getattr(pair, name) for name in UNTOUCHED}
+    for prefix in ("", "source_"):
+        alpha = getattr(pair, f"{prefix}garment_alpha")
+        flat = np.dstack([getattr(pair, f"{prefix}garment"), alpha])
+        garment = prepare_garment(flat, height, width)
+        arrays[f"{prefix}garment"] = garment.rgb
+        arrays[f"{prefix}garment_alpha"] = (garment.alpha * 255).astype(np.uint8)
+        arrays[f"{prefix}flow"] = _framed(getattr(pair, f"{prefix}flow"), garment.box).astype(np.float16)
+    arrays["garment_type"] = np.uint8(GARMENT_TYPES.index(pair.garment_type))
+    return arrays
+
+
+def _framed(flow: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    """Every second pixel of a flow [H, W, 2] into the flat → flow [H/2, W/2, 2] into what `box` shows of it."""
+    height, width = flow.shape[:2]
+    left, top, right, bottom = box
+    pixels = (flow[::2, ::2] + 1) / 2 * (width, height)
+    return (pixels - (left, top)) / (right - left, bottom - top) * 2 - 1

@@ -1,0 +1,131 @@
+"""One training loop for every stage: seeds, warm-up and cosine, EMA, checkpoints, a loss log, time left."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+LossFunction = Callable[[nn.Module, np.random.Generator], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How long and how hard a stage trains.
+
+    steps: optimiser steps · learning_rate: peak of the cosine · ema_decay: of the weights that are kept ·
+    checkpoint_seconds: how much work an interruption may cost.
+    """
+
+    steps: int
+    learning_rate: float
+    seed: int = 0
+    warmup: int = 50
+    weight_decay: float = 1e-3
+    ema_decay: float = 0.998
+    log_every: int = 20
+    checkpoint_seconds: float = 120.0
+
+
+def fit(name: str, model: nn.Module, loss: LossFunction, config: LoopConfig, out: Path, resume: bool) -> None:
+    """Train `model` in place and leave the averaged (EMA) weights in it.
+
+    `loss` returns named scalars; "loss" is minimised, the others are logged. The generator it draws from
+    depends on seed and step alone, so a resumed run goes on exactly as an uninterrupted one.
+    Writes `out/NAME.ckpt` and `out/NAME.jsonl`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    averaged = copy.deepcopy(model).requires_grad_(False)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
+    )
+    checkpoint = out / f"{name}.ckpt"
+    start = _restore(checkpoint, model, averaged, optimiser) if resume else 0
+    model.train()
+    with _progress() as progress, (out / f"{name}.jsonl").open("a" if start else "w") as log:
+        task = progress.add_task(name, total=config.steps, completed=start, note="")
+        saved = time.monotonic()
+        for step in range(start, config.steps):
+            figures = _step(model, averaged, optimiser, loss, config, step)
+            if step % config.log_every == 0 or step == config.steps - 1:
+                line = {"step": step, **{key: round(float(value), 5) for key, value in figures.items()}}
+                print(json.dumps(line), file=log, flush=True)
+                progress.update(task, note=f"loss {line['loss']:.4f}")
+            progress.update(task, completed=step + 1)
+            if time.monotonic() - saved > config.checkpoint_seconds or step == config.steps - 1:
+                _save(checkpoint, model, averaged, optimiser, step + 1)
+                saved = time.monotonic()
+    model.load_state_dict(averaged.state_dict())
+    model.eval()
+
+
+def _step(
+    model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, loss: LossFunction,
+    config: LoopConfig, step: int,
+) -> dict[str, Any]:  # fmt: skip
+    for group in optimiser.param_groups:
+        group["lr"] = config.learning_rate * _schedule(step, config)
+    torch.manual_seed(config.seed * 1_000_003 + step)
+    figures = loss(model, np.random.default_rng((config.seed, step)))
+    optimiser.zero_grad(set_to_none=True)
+    figures["loss"].backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    decay = min(config.ema_decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for kept, live in zip(averaged.parameters(), model.parameters(), strict=True):
+            kept.lerp_(live, 1 - decay)
+    return {key: value.detach() for key, value in figures.items()}
+
+
+def _schedule(step: int, config: LoopConfig) -> float:
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    done = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _save(
+    path: Path, model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, step: int
+) -> None:
+    half_written = path.with_suffix(".part")
+    state = {
+        "step": step,
+        "model": model.state_dict(),
+        "averaged": averaged.state_dict(),
+        "optimiser": optimiser.state_dict(),
+    }
+    torch.save(state, half_written)
+    os.replace(half_written, path)
+
+
+def _restore(path: Path, model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    averaged.load_state_dict(state["averaged"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        refresh_per_second=1,
+    )

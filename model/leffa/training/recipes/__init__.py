@@ -1,0 +1,1 @@
+"""Whole recipes as code."""

@@ -1,0 +1,186 @@
+"""Stages `latents` and `pair`: the two UNets and the head, on latents encoded once.
+
+The loss is velocity prediction plus what makes Leffa: the attention of the generated tokens must point at the
+garment pixel that they show. Synthetic people come with that flow exactly, so it is asked for directly
+(cross-entropy on the token, L1 on the expected coordinates) beside the warped picture that the paper uses
+(arXiv 2412.08486, section 3).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler
+from rich.progress import track
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from leffa.diffusion.attention import AttentionTap
+from leffa.diffusion.flow import attention_map, flow_from_attention, warp
+from leffa.diffusion.reference import denoise, reference_features
+from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, SCHEDULER_CONFIG, Mini
+from leffa.preprocess.agnostic_mask import agnostic_mask
+from leffa.training.data import GARMENT_TYPES, load_shards
+from leffa.training.loop import LoopConfig, fit
+
+PURE_NOISE_SHARE = 0.35  # the first step decides where the garment goes
+UNCONDITIONAL_SHARE = 0.05  # keeps guidance usable
+ENCODE_BATCH = 16
+
+
+def encode_latents(mini: Mini, data: Path, out: Path) -> Path:
+    """Encode every pair of `data` once, in a random direction, to `out/latents.npz`; returns that path."""
+    path = out / "latents.npz"
+    pairs = _one_direction(data)
+    masks = np.stack(
+        [
+            agnostic_mask(labels, parts, GARMENT_TYPES[kind])
+            for labels, parts, kind in zip(pairs["labels"], pairs["parts"], pairs["garment_type"], strict=True)
+        ]
+    )
+    arrays = {
+        "target": _encode(mini, pairs["target"]),
+        "masked": _encode(mini, pairs["person"], masks),
+        "reference": _encode(mini, pairs["garment"]),
+        "mask": masks[:, None, ::8, ::8],
+        "parts": pairs["parts"][:, ::8, ::8],
+        "flow": pairs["flow"][:, 2::4, 2::4].transpose(0, 3, 1, 2),
+        "fine_mask": masks[:, None, ::2, ::2],
+        "fine_garment": pairs["garment"][:, ::2, ::2].transpose(0, 3, 1, 2),
+        "fine_target": pairs["target"][:, ::2, ::2].transpose(0, 3, 1, 2),
+        "fine_garment_mask": pairs["garment_mask"][:, None, ::2, ::2],
+    }
+    half_written = path.with_suffix(".part.npz")
+    np.savez(half_written, **arrays)
+    os.replace(half_written, path)
+    return path
+
+
+def _one_direction(data: Path) -> dict[str, np.ndarray]:
+    """person → target, or the other way round where a coin says so (and the way back has a flow)."""
+    names = ("person", "target", "garment", "source_garment", "labels", "target_labels", "parts", "flow",
+             "source_flow", "garment_mask", "source_garment_mask", "garment_type")  # fmt: skip
+    pairs = load_shards(data, names)
+    back = np.random.default_rng(0).random(len(pairs["person"])) < 0.5
+    back &= ~np.isnan(pairs["source_flow"]).all((1, 2, 3))
+    for here, there in (
+        ("person", "target"),
+        ("labels", "target_labels"),
+        ("garment", "source_garment"),
+        ("flow", "source_flow"),
+        ("garment_mask", "source_garment_mask"),
+    ):
+        swapped = pairs[here][back].copy()
+        pairs[here][back], pairs[there][back] = pairs[there][back], swapped
+    return pairs
+
+
+@torch.inference_mode()
+def _encode(mini: Mini, pictures: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
+    """uint8 [N, H, W, 3] → scaled latents float16 [N, 4, H/8, W/8]; masked pixels become mid grey first."""
+    vae = mini.vae.to(memory_format=torch.channels_last)
+    latents = []
+    for start in track(range(0, len(pictures), ENCODE_BATCH), "encoding"):
+        batch = torch.from_numpy(pictures[start : start + ENCODE_BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        if masks is not None:
+            batch = batch * ~torch.from_numpy(masks[start : start + ENCODE_BATCH, None])
+        with torch.autocast("cpu", torch.bfloat16):
+            latents.append(vae.encode(batch).latent_dist.mode().float() / mini.latent_std)
+    return torch.cat(latents).numpy().astype(np.float16)
+
+
+def train_pair(mini: Mini, latents: Path, out: Path, config: LoopConfig, batch: int, resume: bool) -> None:
+    """Train `mini.unet_encoder`, `mini.unet` and `mini.head` together."""
+    with np.load(latents) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    alphas = DDPMScheduler(**SCHEDULER_CONFIG).alphas_cumprod
+
+    def loss(pair: nn.Module, rng: np.random.Generator) -> dict[str, Tensor]:
+        return _loss(pair, _batch(arrays, batch, rng), alphas, rng)
+
+    pair = nn.ModuleDict({"unet_encoder": mini.unet_encoder, "unet": mini.unet, "head": mini.head})
+    fit("pair", pair.to(memory_format=torch.channels_last), loss, config, out, resume)
+
+
+def _batch(arrays: dict[str, np.ndarray], batch: int, rng: np.random.Generator) -> dict[str, Tensor]:
+    chosen = np.sort(rng.integers(len(arrays["target"]), size=batch))
+    tensors = {name: torch.from_numpy(array[chosen]) for name, array in arrays.items()}
+    tensors["densepose"] = torch.from_numpy(PART_COLOURS)[tensors.pop("parts").long()].permute(0, 3, 1, 2)
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def _timesteps(batch: int, rng: np.random.Generator) -> Tensor:
+    timesteps = rng.integers(1000, size=batch)
+    timesteps[rng.random(batch) < PURE_NOISE_SHARE] = 999
+    return torch.from_numpy(timesteps)
+
+
+def _loss(
+    pair: nn.Module, data: dict[str, Tensor], alphas: Tensor, rng: np.random.Generator
+) -> dict[str, Tensor]:
+    size = len(data["target"])
+    timesteps = _timesteps(size, rng)
+    alpha = alphas[timesteps].sqrt().view(-1, 1, 1, 1)
+    sigma = (1 - alphas[timesteps]).sqrt().view(-1, 1, 1, 1)
+    noise = torch.randn_like(data["target"])
+    noisy = alpha * data["target"] + sigma * noise
+    velocity = alpha * noise - sigma * data["target"]
+    known = torch.from_numpy(rng.random(size) >= UNCONDITIONAL_SHARE).float().view(-1, 1, 1, 1)
+    tap = AttentionTap(FLOW_LAYER)
+    with torch.autocast("cpu", torch.bfloat16):
+        features = reference_features(pair["unet_encoder"], data["reference"] * known, timesteps)
+        latent_in = torch.cat([noisy, data["mask"], data["masked"], data["densepose"]], 1)
+        predicted = denoise(pair["unet"], latent_in, timesteps, features, tap)
+    diffusion = (predicted.float() - velocity).square().mean((1, 2, 3))
+    parts = _flow_losses(pair["head"], tap, data, known)
+    total = diffusion.mean() + 0.15 * parts["token"] + 2 * parts["flow"] + parts["mask"] + 2 * parts["image"]
+    return {"loss": total, "diffusion": diffusion.mean(), **parts}
+
+
+def _flow_losses(head: nn.Module, tap: AttentionTap, data: dict[str, Tensor], known: Tensor) -> dict[str, Tensor]:
+    assert tap.query is not None and tap.reference_key is not None and tap.hidden_states is not None
+    true_flow = data["flow"]  # [B, 2, h, w], NaN off the garment's front
+    height, width = true_flow.shape[-2:]
+    valid = ~true_flow.isnan().any(1, keepdim=True) & (data["fine_garment_mask"][:, :, 1::4, 1::4] == 1)
+    weight = valid.float() * known
+    true_flow = true_flow.nan_to_num()
+    flow = flow_from_attention(tap.query, tap.reference_key, height, width)
+    readout = head(tap.hidden_states, flow)
+    coarse = (flow - true_flow).abs().sum(1, keepdim=True)
+    corrected = F.interpolate(readout.flow, size=(height, width), mode="area")
+    fine = (corrected - true_flow).abs().sum(1, keepdim=True)
+    return {
+        "token": _token_loss(attention_map(tap.query, tap.reference_key), true_flow, weight),
+        "flow": _mean((coarse + fine) / 2, weight),
+        "mask": _mask_loss(readout.mask_logit, data, known),
+        "image": _image_loss(readout.flow, readout.shade, data, known),
+    }
+
+
+def _token_loss(probabilities: Tensor, true_flow: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy of the attention [B, N, M] on the reference token that the true flow points into."""
+    height, width = true_flow.shape[-2:]
+    column = ((true_flow[:, 0] + 1) / 2 * width).long().clamp(0, width - 1)
+    row = ((true_flow[:, 1] + 1) / 2 * height).long().clamp(0, height - 1)
+    token = (row * width + column).flatten(1)  # [B, N]
+    hit = probabilities.gather(2, token[..., None])[..., 0].clamp_min(1e-6)
+    return _mean(-hit.log(), weight.flatten(1))
+
+
+def _mask_loss(logit: Tensor, data: dict[str, Tensor], known: Tensor) -> Tensor:
+    garment = (data["fine_garment_mask"] > 0).float()
+    entropy = F.binary_cross_entropy_with_logits(logit, garment, reduction="none")
+    return _mean(entropy, data["fine_mask"] * known)
+
+
+def _image_loss(flow: Tensor, shade: Tensor, data: dict[str, Tensor], known: Tensor) -> Tensor:
+    warped = warp(data["fine_garment"] / 255, flow, *shade.shape[-2:])
+    difference = (warped * shade.exp() - data["fine_target"] / 255).abs().mean(1, keepdim=True)
+    return _mean(difference, (data["fine_garment_mask"] == 1).float() * data["fine_mask"] * known)
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / (weight.sum() + 1)

@@ -1,0 +1,103 @@
+"""Stages `answers` and `refiner`: what the finished pair draws is cached, then the refiner learns to join it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from leffa.diffusion.flow import warp
+from leffa.diffusion.pipeline import LeffaPipeline
+from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Mini, Readout, compose
+from leffa.mini.readout import read_attention, refine
+from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
+from leffa.training.data import GARMENT_TYPES, load_shards
+from leffa.training.loop import LoopConfig, fit
+
+STEPS = 3  # few: the cache shall be made in minutes, and rougher drafts make a sturdier refiner
+BATCH = 8
+
+
+def cache_answers(mini: Mini, pipeline: LeffaPipeline, data: Path, out: Path, count: int) -> Path:
+    """Draw the first `count` pairs of `data` with the pair as trained; returns `out/answers.npz`."""
+    path = out / "answers.npz"
+    names = ("person", "target", "garment", "garment_alpha", "labels", "parts", "garment_mask", "garment_type")
+    pairs = {name: array[:count] for name, array in load_shards(data, names).items()}
+    kinds = [GARMENT_TYPES[index] for index in pairs.pop("garment_type")]
+    looks = list(zip(pairs.pop("labels"), pairs["parts"], kinds, strict=True))
+    pairs["mask"] = np.stack([agnostic_mask(labels, parts, kind) for labels, parts, kind in looks])
+    pairs["cloth"] = np.stack([clothing_mask(labels, kind) for labels, _, kind in looks])
+    drawn = [_draw(mini, pipeline, pairs, start) for start in track(range(0, len(kinds), BATCH), "drawing answers")]
+    for name in drawn[0]:
+        pairs[name] = np.concatenate([batch[name] for batch in drawn])
+    half_written = path.with_suffix(".part.npz")
+    np.savez(half_written, **pairs)
+    os.replace(half_written, path)
+    return path
+
+
+@torch.inference_mode()
+def _draw(mini: Mini, pipeline: LeffaPipeline, pairs: dict[str, np.ndarray], start: int) -> dict[str, np.ndarray]:
+    batch = {name: array[start : start + BATCH] for name, array in pairs.items()}
+    generator = torch.Generator().manual_seed(start)
+    with torch.autocast("cpu", torch.bfloat16):
+        drawn = pipeline(
+            _tensor(batch["person"]) * 2 - 1,
+            _tensor(batch["garment"]) * 2 - 1,
+            torch.from_numpy(batch["mask"][:, None]).float(),
+            torch.from_numpy(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
+            inference_steps=STEPS,
+            guidance_scale=1.0,
+            generator=generator,
+            flow_layer=FLOW_LAYER,
+        )
+        readout = read_attention(mini.head, drawn.tap)
+    return {
+        "decoded": (drawn.images.float() * 255).round().byte().numpy(),
+        "flow": readout.flow.half().numpy(),
+        "mask_logit": readout.mask_logit.half().numpy(),
+        "shade": readout.shade.half().numpy(),
+    }
+
+
+def train_refiner(mini: Mini, answers: Path, out: Path, config: LoopConfig, batch: int, resume: bool) -> None:
+    """Train `mini.refiner` on the cached answers."""
+    with np.load(answers) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+
+    def loss(refiner: nn.Module, rng: np.random.Generator) -> dict[str, Tensor]:
+        chosen = np.sort(rng.integers(len(arrays["person"]), size=batch))
+        return _loss(refiner, {name: array[chosen] for name, array in arrays.items()})
+
+    fit("refiner", mini.refiner.to(memory_format=torch.channels_last), loss, config, out, resume)
+
+
+def _loss(refiner: nn.Module, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    photo, target = _tensor(batch["person"]), _tensor(batch["target"])
+    garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
+    mask = torch.from_numpy(batch["mask"][:, None]).float()
+    readout = Readout(*(torch.from_numpy(batch[name]).float() for name in ("flow", "mask_logit", "shade")))
+    with torch.autocast("cpu", torch.bfloat16):
+        layers = refine(
+            refiner, readout, decoded=torch.from_numpy(batch["decoded"]).float() / 255, photo=photo, mask=mask,
+            cloth=torch.from_numpy(batch["cloth"][:, None]).float(), garment=garment,
+            densepose=torch.from_numpy(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
+        )  # fmt: skip
+    answer = compose(layers, photo, warp(garment[:, :3], readout.flow, *photo.shape[-2:]))
+    true_mask = torch.from_numpy(batch["garment_mask"][:, None] > 0).float()
+    with torch.autocast("cpu", enabled=False):
+        entropy = F.binary_cross_entropy(layers.garment.float().clamp(1e-4, 1 - 1e-4), true_mask, reduction="none")
+    area = mask.sum() + 1
+    outline = (entropy * mask).sum() / area
+    pixels = ((answer - target).abs() * mask).sum() / (3 * area)
+    return {"loss": 4 * pixels + 0.5 * outline, "pixels": pixels, "outline": outline}
+
+
+def _tensor(pictures: np.ndarray) -> Tensor:
+    """uint8 [B, H, W, C] → float [B, C, H, W] in 0..1."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
