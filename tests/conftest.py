@@ -1,10 +1,6 @@
 """What every suite shares: pictures to try on, and the loaded model."""
 
-import os
 from pathlib import Path
-
-# The machine may be doing other things, and one thread gives the same bytes everywhere.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
 

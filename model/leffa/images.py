@@ -52,7 +52,7 @@ WRITE_FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP")
 QUALITY = 95
 # Encoders write about ten scans. Each further one costs a pass over all pixels, so thousands are an attack.
-MAX_JPEG_SCANS = 100
+MAX_JPEG_SCANS = 50
 EXIF_ORIENTATION = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -125,7 +125,12 @@ class Model(Protocol):
         """Find the person, the mask and the garment; raises the BadPerson, NoGarment and BadMask errors."""
 
     def generate(
-        self, scene: Scene, parameters: Parameters, seed: int, progress: Progress, cancelled: Callable[[], bool]
+        self,
+        scene: Scene,
+        parameters: Parameters,
+        seed: int,
+        progress: Progress,
+        cancelled: Callable[[], bool],
     ) -> Any:
         """Denoise; raises Cancelled."""
 
@@ -226,7 +231,10 @@ def _one_of(error: type[BadParameter], name: str, value: str, allowed: tuple[str
 def _within(name: str, value: float, bounds: tuple[float, float]) -> None:
     if not bounds[0] <= value <= bounds[1]:
         raise BadParameter(
-            f"{name} must be from {bounds[0]} to {bounds[1]}.", field=name, allowed=list(bounds), received=value
+            f"{name} must be from {bounds[0]} to {bounds[1]}.",
+            field=name,
+            allowed=list(bounds),
+            received=value,
         )
 
 

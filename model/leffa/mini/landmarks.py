@@ -37,6 +37,7 @@ MIN_AGREEMENT: Final = 0.25  # IoU of the two networks' silhouettes; flats that 
 SURE: Final = 0.6  # both figures, where nothing was found at first sight and every corner is searched
 MIN_AREA: Final = 0.01  # of the square
 MIN_HEIGHT: Final = 64  # pixels of person; below, a garment is a few dots
+FINEST: Final = 768  # pixels of the longer side at which the silhouette is put together
 RIVAL_AREA: Final = 0.2  # a second silhouette this large beside the first may be another person
 
 
@@ -64,8 +65,9 @@ class Pose:
     @property
     def box(self) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of the person in pixels; right and bottom exclusive."""
-        ys, xs = np.nonzero(self.person_mask > 0.5)
-        return int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
+        inside = self.person_mask > 0.5
+        xs, ys = np.flatnonzero(inside.any(0)), np.flatnonzero(inside.any(1))
+        return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ def _steps(length: int, side: float) -> NDArray[np.float64]:
 
 
 def _boxes(look: _Look) -> list[NDArray[np.float64]]:
-    """Boxes x, y, width, height in picture pixels of the silhouettes, those far smaller than the first left out."""
+    """Boxes x, y, width, height in picture pixels of the silhouettes, largest first, small ones left out."""
     _, _, stats, _ = cv2.connectedComponentsWithStats((look.selfie_mask > 0.5).astype(np.uint8))
     order = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA])
     areas = stats[order, cv2.CC_STAT_AREA]
@@ -256,7 +258,7 @@ def _boxes(look: _Look) -> list[NDArray[np.float64]]:
 
 
 def _with_room_below(look: _Look, room: float, image: NDArray[np.uint8]) -> Square | None:
-    """A square `room` times the person, who stands at its top; None unless the photo's lower edge cuts them."""
+    """A square `room` times the person, who is at its top; None unless the photo's lower edge cuts them."""
     boxes = _boxes(look)
     if not boxes:
         return None
@@ -268,7 +270,7 @@ def _with_room_below(look: _Look, room: float, image: NDArray[np.uint8]) -> Squa
 
 
 def _trunk_in_faces(look: _Look) -> float:
-    """Length from shoulders to hips over the width from ear to ear: 3 to 4.3 on people, more from the side."""
+    """Shoulders to hips in widths from ear to ear: 3 to 4.3 on people, more from the side."""
     points = _keypoints(look)[:, :2]
     trunk = points[list(SHOULDERS)].mean(0) - points[list(HIPS)].mean(0)
     return float(np.linalg.norm(trunk) / max(1e-3, float(np.linalg.norm(points[EARS[0]] - points[EARS[1]]))))
@@ -292,22 +294,30 @@ def _keypoints(look: _Look) -> NDArray[np.float32]:
 
 def _silhouette(near: _Look, final: _Look, image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Both networks' silhouettes averaged, without what is not connected to the person."""
-    selfie = _paste(near.selfie_mask, near.square, image.shape[:2])
-    pose = _paste(final.pose_mask, final.square, image.shape[:2])
+    height, width = image.shape[:2]
+    scale = min(1.0, FINEST / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    selfie = _paste(near.selfie_mask, near.square, scale, size)
+    pose = _paste(final.pose_mask, final.square, scale, size)
     mask = 0.6 * selfie + 0.4 * pose  # the first is sharper, the second knows legs better
     count, regions = cv2.connectedComponents((mask > 0.25).astype(np.uint8))
     weight = np.bincount(regions.ravel(), weights=pose.ravel(), minlength=count)
     weight[0] = 0
-    return np.where(regions == weight.argmax(), mask, 0).astype(np.float32)
+    person = np.where(regions == weight.argmax(), mask, 0).astype(np.float32)
+    return cv2.resize(person, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _paste(values: NDArray[np.float32], square: Square, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Bring a map of a square to picture size, 0 outside the square."""
-    scale = SIDE / square.side
-    shift = 0.5 * scale - 0.5  # pixel centres: a picture pixel x lies at (x + 0.5 - left) * scale - 0.5
-    matrix = np.array([[scale, 0, -square.x * scale + shift], [0, scale, -square.y * scale + shift]])
+def _paste(
+    values: NDArray[np.float32], square: Square, scale: float, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Bring a map of a square to the picture at `scale`, 0 outside the square."""
+    zoom = SIDE / square.side
+    step = zoom / scale
+    # Pixel centres: a pixel x of the answer lies at ((x + 0.5) / scale - left) * zoom - 0.5 in `values`.
+    shift = 0.5 * step - 0.5
+    matrix = np.array([[step, 0, -square.x * zoom + shift], [0, step, -square.y * zoom + shift]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(values, matrix, (size[1], size[0]), flags=flags), np.float32)
+    return cv2.warpAffine(values, matrix, (size[1], size[0]), flags=flags)
 
 
 def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -320,18 +330,21 @@ def _is_flat(pose: Pose, image: NDArray[np.uint8]) -> bool:
     They put the head on the bare wall above the neckline, or in the middle of the cloth. Only asked before a
     plain wall, and of somebody who fills the picture, since product pictures are like that.
     """
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     edge = max(2, max(image.shape[:2]) // 64)
-    ring = np.concatenate(
-        [lab[:edge].reshape(-1, 3), lab[:, :edge].reshape(-1, 3), lab[:, -edge:].reshape(-1, 3)]
-    )
+    strips = image[:edge], image[:, :edge], image[:, -edge:]
+    ring = _lab(np.concatenate([strip.reshape(-1, 3) for strip in strips]))
     wall = np.median(ring, 0)
     if (np.linalg.norm(ring - wall, axis=1) < 10).mean() < 0.9 or not _fills(pose):
         return False
     height, width = image.shape[:2]
     face = np.clip(pose.keypoints[:5, :2], 0, (width - 1, height - 1)).astype(int)
-    bare = np.median(np.linalg.norm(lab[face[:, 1], face[:, 0]] - wall, axis=1)) < 3
+    bare = np.median(np.linalg.norm(_lab(image[face[:, 1], face[:, 0]]) - wall, axis=1)) < 3
     return bool(bare or _head_width(pose) > 0.9)
+
+
+def _lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """RGB colours [N, 3] in CIE Lab, 8-bit scale."""
+    return cv2.cvtColor(np.ascontiguousarray(colours)[None], cv2.COLOR_RGB2LAB)[0].astype(np.float32)
 
 
 def _fills(pose: Pose) -> bool:

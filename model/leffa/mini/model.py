@@ -98,7 +98,12 @@ class MiniModel:
         )
 
     def generate(
-        self, scene: Scene, parameters: Parameters, seed: int, progress: Progress, cancelled: Callable[[], bool]
+        self,
+        scene: Scene,
+        parameters: Parameters,
+        seed: int,
+        progress: Progress,
+        cancelled: Callable[[], bool],
     ) -> PipelineOutput:
         """The Leffa pipeline at the native size."""
         seen: Conditions = scene.conditions
@@ -152,7 +157,10 @@ class MiniModel:
         return self._picture(cv2.resize(source, size, interpolation=cv2.INTER_AREA))
 
     def _picture(self, picture: NDArray[np.uint8]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(picture)).to(self.device).permute(2, 0, 1)[None].float() / 255
+        return (
+            torch.from_numpy(np.ascontiguousarray(picture)).to(self.device).permute(2, 0, 1)[None].float()
+            / 255
+        )
 
     def _map(self, values: NDArray[np.bool_] | NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)[None, None].float()

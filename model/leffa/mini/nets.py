@@ -1,4 +1,4 @@
-"""The embedded model's networks: Leffa's layout in miniature, and the two small nets that read a sharp picture out of it.
+"""The embedded model's networks: Leffa's layout in miniature, and two small nets that read a picture from it.
 
 The VAE and the pair of UNets are diffusers' own classes under small configs, so the official pipeline runs
 them unchanged; only :class:`Head` and :class:`Refiner` are ours.
@@ -78,6 +78,11 @@ def _block(channels_in: int, channels_out: int) -> nn.Sequential:
     )
 
 
+def _start_silent(layer: nn.Module) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 @dataclass
 class Readout:
     """What the head reads from the flow layer, at four times the latent grid. All float.
@@ -97,8 +102,7 @@ class Head(nn.Module):
         super().__init__()
         self.body = nn.Sequential(_block(channels + 2, width), _block(width, width))
         self.out = nn.Conv2d(width, 4 * 16, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _start_silent(self.out)
 
     def forward(self, hidden_states: Tensor, flow: Tensor) -> Readout:
         """hidden_states [B, h*w, C], flow [B, 2, h, w] read from the attention → :class:`Readout`."""
@@ -138,8 +142,7 @@ class Refiner(nn.Module):
         self.up1 = nn.Sequential(_block(widest + wide, wide), _block(wide, wide))
         self.up2 = nn.Sequential(_block(wide + width, width), _block(width, width))
         self.out = nn.Conv2d(width, 6 * 16, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _start_silent(self.out)
 
     def forward(
         self, photo: Tensor, cloth: Tensor, mask: Tensor, parts: Tensor, decoded: Tensor,
@@ -171,14 +174,14 @@ def _twice(coarse: Tensor, like: Tensor) -> Tensor:
 
 
 def compose(layers: Layers, photo: Tensor, garment: Tensor) -> Tensor:
-    """The answer: garment over kept photo over fill. photo, garment (warped) [B, 3, H, W] 0..1 → same shape."""
+    """Garment over kept photo over fill; photo and (warped) garment [B, 3, H, W] 0..1 → the same shape."""
     behind = layers.keep * photo + (1 - layers.keep) * layers.fill
     worn = (garment * layers.shade).clamp(0, 1)
     return layers.garment * worn + (1 - layers.garment) * behind
 
 
 class Mini(nn.Module):
-    """All trained parts of ``leffa-mini`` but the parser, under the key prefixes of the official checkpoints."""
+    """All trained parts but the parser, under the key prefixes of the official checkpoints."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -188,6 +191,7 @@ class Mini(nn.Module):
         self.unet: UNet2DConditionModel = unet
         self.head = Head()
         self.refiner = Refiner()
+        self.latent_std: Tensor
         self.register_buffer("latent_std", torch.ones(()))
 
     def save(self, path: Path) -> None:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,6 +27,11 @@ HEIGHT, WIDTH = 256, 192
 LABELS, PARTS, KEYPOINTS = 18, 25, 17
 HEAT_STRIDE: Final = 4
 HEAT_SIGMA: Final = 6.0  # pixels of the HEIGHT x WIDTH picture
+MID_SHOULDER, MID_HIP = 17, 18
+# Pairs of keypoints: shoulders, hips, trunk, neck, then left and right upper arm, forearm, thigh, shin.
+LIMBS: Final = ((5, 6), (11, 12), (MID_SHOULDER, MID_HIP), (0, MID_SHOULDER), (5, 7), (6, 8), (7, 9), (8, 10),
+                (11, 13), (12, 14), (13, 15), (14, 16))  # fmt: skip
+FINEST: Final = 1024  # pixels of the longer side at which labels are decided; larger photos repeat them
 WEIGHTS: Final = Path(__file__).parent / "weights" / "leffa-mini-parser.safetensors"
 
 
@@ -40,6 +46,8 @@ class Block(nn.Module):
         self.norm2 = nn.GroupNorm(8, channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         self.skip = nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)  # a block starts as its own skip: training begins calmly
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, channels_in, h, w] → [B, channels_out, h, w]."""
@@ -68,7 +76,7 @@ class Attention(nn.Module):
 
 
 class ParserNet(nn.Module):
-    """Picture, silhouette and keypoint heatmaps to label and part logits at half the picture's size."""
+    """Picture, silhouette and maps of joints and limbs to logits at half the picture's size."""
 
     def __init__(self, widths: tuple[int, int, int, int] = (16, 64, 128, 224)) -> None:
         """`widths`: channels at 1/2, 1/4, 1/8 and 1/16 of the picture."""
@@ -76,7 +84,7 @@ class ParserNet(nn.Module):
         half, quarter, eighth, sixteenth = widths
         self.stem = nn.Conv2d(4 * 4, half, 3, padding=1)
         self.down1 = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
-        self.heat = nn.Conv2d(KEYPOINTS, quarter, 3, padding=1)
+        self.body = nn.Conv2d(KEYPOINTS + len(LIMBS), quarter, 3, padding=1)
         self.enc1 = Block(quarter, quarter)
         self.down2 = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
         self.enc2 = nn.Sequential(Block(eighth, eighth), Block(eighth, eighth))
@@ -92,13 +100,13 @@ class ParserNet(nn.Module):
         self.fine = nn.Sequential(nn.SiLU(), nn.Conv2d(2 * half, 2 * half, 3, padding=1), nn.SiLU())
         self.out = nn.Conv2d(2 * half, LABELS + PARTS, 1)
 
-    def forward(self, picture: Tensor, silhouette: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, picture: Tensor, silhouette: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
         """Return label logits [B, 18, H/2, W/2] and part logits [B, 25, H/2, W/2].
 
-        picture [B, 3, H, W] -1..1; silhouette [B, 1, H, W] 0..1; heat [B, 17, H/4, W/4] 0..1.
+        picture [B, 3, H, W] -1..1; silhouette [B, 1, H, W] 0..1; body [B, 29, H/4, W/4] 0..1.
         """
         x0 = self.stem(F.pixel_unshuffle(torch.cat([picture, silhouette * 2 - 1], 1), 2))
-        x1 = self.enc1(self.down1(F.silu(x0)) + self.heat(heat))
+        x1 = self.enc1(self.down1(F.silu(x0)) + self.body(body))
         x2 = self.enc2(self.down2(x1))
         x3 = self.middle(self.down3(x2))
         x = self.up2(_twice(self.lift2(x3)) + x2)
@@ -117,13 +125,11 @@ class Parser:
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> Parser:
-        """Read weights that `save_net` wrote. Raises UnsupportedWeights when they are missing or do not fit."""
-        net = ParserNet()
+        """Read what `save_net` wrote. Raises UnsupportedWeights when it is missing or does not fit."""
         try:
-            net.load_state_dict({key: value.float() for key, value in load_file(path).items()})
-        except (OSError, RuntimeError) as error:
+            return cls(load_net(path))
+        except (OSError, RuntimeError, SafetensorError) as error:
             raise UnsupportedWeights(f"{path.name} cannot be used: {error}") from error
-        return cls(net)
 
     @torch.inference_mode()
     def parse(self, image: NDArray[np.uint8], pose: Pose) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -152,8 +158,15 @@ def net_inputs(
     """
     picture = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
     silhouette = torch.from_numpy(np.ascontiguousarray(silhouettes))[:, None].float()
-    heat = _heatmaps(torch.from_numpy(keypoints), *pictures.shape[1:3])
-    return picture, silhouette, heat
+    body = _body_maps(torch.from_numpy(keypoints), *pictures.shape[1:3])
+    return picture, silhouette, body
+
+
+def load_net(path: Path) -> ParserNet:
+    """Read what `save_net` wrote. Raises OSError, SafetensorError or RuntimeError otherwise."""
+    net = ParserNet()
+    net.load_state_dict({key: value.float() for key, value in load_file(path).items()})
+    return net.eval()
 
 
 def save_net(net: ParserNet, path: Path) -> None:
@@ -161,26 +174,47 @@ def save_net(net: ParserNet, path: Path) -> None:
     save_file({key: value.half().contiguous() for key, value in net.state_dict().items()}, path)
 
 
-def _heatmaps(keypoints: Tensor, height: int, width: int) -> Tensor:
-    """One Gaussian a keypoint, as high as its confidence: [B, 17, height/4, width/4]."""
+def _body_maps(keypoints: Tensor, height: int, width: int) -> Tensor:
+    """A bell at every keypoint and a ridge along every limb: [B, 17 + 12, height/4, width/4], 0..1.
+
+    Both are as high as the detector is confident.
+    """
     y = (torch.arange(height // HEAT_STRIDE) + 0.5) * HEAT_STRIDE
     x = (torch.arange(width // HEAT_STRIDE) + 0.5) * HEAT_STRIDE
-    dx2 = (x[None, None] - keypoints[..., :1]) ** 2  # [B, 17, w]
-    dy2 = (y[None, None] - keypoints[..., 1:2]) ** 2  # [B, 17, h]
-    bells = torch.exp(-(dy2[..., :, None] + dx2[..., None, :]) / (2 * HEAT_SIGMA**2))
-    return bells * keypoints[..., 2, None, None]
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # [h, w, 2]
+    ends = torch.cat([keypoints, _middles(keypoints)], 1)  # [B, 19, 3]
+    starts, stops = (ends[:, [limb[side] for limb in LIMBS]] for side in (0, 1))
+    bells = torch.exp(-_squared_distance(grid, keypoints, keypoints) / (2 * HEAT_SIGMA**2))
+    ridges = torch.exp(-_squared_distance(grid, starts, stops) / (2 * HEAT_SIGMA**2))
+    confidence = torch.cat([keypoints[..., 2], torch.minimum(starts[..., 2], stops[..., 2])], 1)
+    return torch.cat([bells, ridges], 1) * confidence[..., None, None]
+
+
+def _middles(keypoints: Tensor) -> Tensor:
+    """Between the shoulders and between the hips: [B, 2, 3]."""
+    return torch.stack([keypoints[:, 5:7].mean(1), keypoints[:, 11:13].mean(1)], 1)
+
+
+def _squared_distance(grid: Tensor, starts: Tensor, stops: Tensor) -> Tensor:
+    """From every point of `grid` [h, w, 2] to N segments [B, N, 2+]: [B, N, h, w]."""
+    along = (stops - starts)[..., None, None, :2]
+    away = grid - starts[..., None, None, :2]  # [B, N, h, w, 2]
+    share = (away * along).sum(-1) / along.square().sum(-1).clamp(min=1e-6)
+    return (away - share.clamp(0, 1)[..., None] * along).square().sum(-1)
 
 
 def _decide(logits: Tensor, height: int, width: int) -> NDArray[np.uint8]:
     """Winning class of [C, h, w] logits at another size: uint8 [height, width]."""
-    best = np.full((height, width), -np.inf, np.float32)
-    winner = np.zeros((height, width), np.uint8)
-    for index, plane in enumerate(logits.float().numpy()):  # class by class: a 40 megapixel photo fits
-        big = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
-        better = big > best
-        best[better] = big[better]
+    scale = min(1.0, FINEST / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    best = np.full(size[::-1], -np.inf, np.float32)
+    winner = np.zeros(size[::-1], np.uint8)
+    for index, plane in enumerate(logits.float().numpy()):
+        smooth = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
+        better = smooth > best
+        best[better] = smooth[better]
         winner[better] = index
-    return winner
+    return cv2.resize(winner, (width, height), interpolation=cv2.INTER_NEAREST)
 
 
 def _twice(x: Tensor) -> Tensor:

@@ -61,7 +61,8 @@ def prepare_garment(garment: Image, height: int, width: int, alpha: Alpha | None
     `garment` is uint8 RGB or RGBA [H, W, 3 or 4]; `alpha` float32 [H, W] 0..1 is its silhouette where the
     caller knows better than `garment_alpha`. Raises NoGarment for a picture without a garment.
     """
-    alpha = garment_alpha(garment) if alpha is None else alpha
+    if alpha is None:
+        alpha = garment_alpha(garment)
     source = _on_white(garment[..., :3], alpha)
     left, top, right, bottom = box = _framed(_bounds(alpha), height / width)
     size = np.array([width / (right - left), height / (bottom - top)])
@@ -77,7 +78,7 @@ def garment_alpha(garment: Image) -> Alpha:
     Raises NoGarment when nothing stands out from the background.
     """
     if garment.shape[2] == 4 and garment[..., 3].min() < 128:
-        alpha = garment[..., 3].astype(np.float32) / 255
+        alpha = np.asarray(garment[..., 3], np.float32) / np.float32(255)
     else:
         alpha = _cut_out(garment[..., :3])
     if not MIN_AREA < (alpha > 0.5).mean() < MAX_AREA:
@@ -187,12 +188,9 @@ def _bounds(alpha: Alpha) -> tuple[int, int, int, int]:
 def _framed(bounds: tuple[int, int, int, int], aspect: float) -> tuple[float, float, float, float]:
     """Widen `bounds` by the margin and to `aspect` (height over width), keeping the centre."""
     left, top, right, bottom = bounds
-    width, height = right - left, bottom - top
     margin = 1 + 2 * MARGIN
-    width, height = (
-        max(width * margin, height * margin / aspect),
-        max(height * margin, width * margin * aspect),
-    )
+    height = margin * max(bottom - top, (right - left) * aspect)
+    width = height / aspect
     x, y = (left + right) / 2, (top + bottom) / 2
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
@@ -215,10 +213,7 @@ def _sample(
     sx, sy = size[1] / (box[2] - box[0]), size[0] / (box[3] - box[1])
     # Pixel centres: out + 0.5 = (in + 0.5 - left) * s
     matrix = np.array([[sx, 0, (0.5 - box[0]) * sx - 0.5], [0, sy, (0.5 - box[1]) * sy - 0.5]])
-    flags = cv2.INTER_LINEAR
-    return cv2.warpAffine(
-        picture, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
-    )
+    return cv2.warpAffine(picture, matrix, size[::-1], borderMode=cv2.BORDER_CONSTANT, borderValue=fill)
 
 
 def _findings(garment: Image, alpha: Alpha) -> tuple[Finding, ...]:

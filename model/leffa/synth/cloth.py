@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from leffa.synth.bodies import PosedBody, load_assets
-from leffa.synth.garments import Details, Garment, Piece, drape
+from leffa.synth.drape import drape
+from leffa.synth.garments import Details, Garment, Piece
 from leffa.synth.labels import LIP_COAT, LIP_OF_ATR
 from leffa.synth.render import Fragments, Layer, Paint
 from leffa.synth.textures import fold_bump

@@ -44,6 +44,7 @@ class Style:
 
     ground: np.ndarray  # [3]
     sleeve_turn: tuple[float, float]  # radians, left and right, positive lowers the sleeve
+    drop: float  # radians by which long sleeves hang lower than short ones
     turn: float  # radians, of the whole garment
     fill: float  # share of the picture the garment may take
     offset: tuple[float, float]  # shares of the picture
@@ -64,6 +65,7 @@ def random_style(rng: np.random.Generator) -> Style:
     return Style(
         ground=ground.astype(np.float32),
         sleeve_turn=(float(base + rng.normal(0, 0.02)), float(base + rng.normal(0, 0.02))),
+        drop=float(rng.uniform(0.0, 0.42)),
         turn=float(np.radians(rng.normal(0, 1.8))),
         fill=float(rng.uniform(0.78, 0.95)),
         offset=(float(rng.normal(0, 0.012)), float(rng.normal(0, 0.012))),
@@ -123,7 +125,8 @@ def _spread(garment: Garment, shell: str, style: Style) -> np.ndarray:
     share = np.clip(panels.arm_weight, 0, 1)
     for side, turn in zip((1, -1), style.sleeve_turn, strict=True):
         chosen = (np.sign(x) == side) & (share > 0)
-        plane[chosen] = _turned(plane[chosen], SHOULDER * [side, 1], -side * turn * share[chosen])
+        angle = -side * (turn + style.drop * (garment.sleeve > 1.1)) * share[chosen]
+        plane[chosen] = _turned(plane[chosen], SHOULDER * [side, 1], angle)
     return plane
 
 

@@ -107,14 +107,9 @@ def rasterise(
                 hidden = True
         if hidden:
             continue
-        x0, y0, x1, y1, x2, y2 = (
-            points[a, 0],
-            points[a, 1],
-            points[b, 0],
-            points[b, 1],
-            points[c, 0],
-            points[c, 1],
-        )
+        x0, y0 = points[a, 0], points[a, 1]
+        x1, y1 = points[b, 0], points[b, 1]
+        x2, y2 = points[c, 0], points[c, 1]
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if abs(area) < 1e-9:
             continue

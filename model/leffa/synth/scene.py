@@ -10,8 +10,9 @@ from leffa.synth import kernels
 from leffa.synth.accessories import Accessory, random_accessories
 from leffa.synth.bodies import Person, PosedBody, load_assets, pose_body, random_person, rest_shape
 from leffa.synth.cloth import belt_layer, garment_layer
+from leffa.synth.drape import coverage, flared_rest
 from leffa.synth.flats import Flat, flow_into, look_up
-from leffa.synth.garments import Garment, Piece, column_min, coverage, flared_rest, pieces
+from leffa.synth.garments import Garment, Piece, column_min, pieces
 from leffa.synth.labels import block_mean, centre, keypoints
 from leffa.synth.looks import accessory_layer, eye_layer, hair_layers, shoe_layer, skin_layer, sock_layer
 from leffa.synth.outfits import Outfit

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.progress import track
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SHARD = 125
 GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
 UNTOUCHED = (
-    "person", "target", "labels", "target_labels", "parts", "garment_mask", "source_garment_mask", "keypoints",
+    "person", "target", "labels", "target_labels", "parts", "keypoints", "garment_mask", "source_garment_mask"
 )  # fmt: skip
 
 
@@ -36,7 +36,9 @@ def draw_shards(folder: Path, count: int, seed: int, height: int, width: int, wo
     starts = [start for start in range(0, count, SHARD) if not _shard(folder, start).exists()]
     with ProcessPoolExecutor(workers) as pool:
         jobs = [
-            pool.submit(_draw_shard, _shard(folder, start), seed + start, min(SHARD, count - start), height, width)
+            pool.submit(
+                _draw_shard, _shard(folder, start), seed + start, min(SHARD, count - start), height, width
+            )
             for start in starts
         ]
         for job in track(as_completed(jobs), "drawing people", total=len(jobs)):
@@ -56,6 +58,13 @@ def load_shards(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     return {name: np.concatenate(column) for name, column in columns.items()}
 
 
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an .npz that is there whole or not at all."""
+    half_written = path.with_suffix(".part.npz")
+    np.savez(half_written, allow_pickle=False, **arrays)
+    os.replace(half_written, path)
+
+
 def _shard(folder: Path, start: int) -> Path:
     return folder / f"train-{start // SHARD:03d}.npz"
 
@@ -69,9 +78,7 @@ def _draw_shard(path: Path, seed: int, count: int, height: int, width: int) -> N
         for name, array in _prepared(pair).items():
             columns.setdefault(name, []).append(array)
     arrays = {name: np.stack(column) for name, column in columns.items()}
-    half_written = path.with_suffix(".part.npz")
-    np.savez(half_written, **arrays)
-    os.replace(half_written, path)
+    write_arrays(path, arrays)
 
 
 def _prepared(pair: SynthPair) -> dict[str, np.ndarray]:
@@ -90,7 +97,7 @@ def _prepared(pair: SynthPair) -> dict[str, np.ndarray]:
 
 
 def _framed(flow: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
-    """Every second pixel of a flow [H, W, 2] into the flat → flow [H/2, W/2, 2] into what `box` shows of it."""
+    """A flow [H, W, 2] into the flat → every second pixel, [H/2, W/2, 2], into what `box` shows of it."""
     height, width = flow.shape[:2]
     left, top, right, bottom = box
     pixels = (flow[::2, ::2] + 1) / 2 * (width, height)

@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-LossFunction = Callable[[nn.Module, np.random.Generator], dict[str, Tensor]]
+Net = TypeVar("Net", bound=nn.Module)
+LossFunction = Callable[[Net, np.random.Generator], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class LoopConfig:
     checkpoint_seconds: float = 120.0
 
 
-def fit(name: str, model: nn.Module, loss: LossFunction, config: LoopConfig, out: Path, resume: bool) -> None:
+def fit(name: str, model: Net, loss: LossFunction[Net], config: LoopConfig, out: Path, resume: bool) -> None:
     """Train `model` in place and leave the averaged (EMA) weights in it.
 
     `loss` returns named scalars; "loss" is minimised, the others are logged. The generator it draws from
@@ -46,6 +47,7 @@ def fit(name: str, model: nn.Module, loss: LossFunction, config: LoopConfig, out
     Writes `out/NAME.ckpt` and `out/NAME.jsonl`.
     """
     out.mkdir(parents=True, exist_ok=True)
+    cast(Any, model).to(memory_format=torch.channels_last)  # a third faster on CPUs
     averaged = copy.deepcopy(model).requires_grad_(False)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
@@ -71,7 +73,7 @@ def fit(name: str, model: nn.Module, loss: LossFunction, config: LoopConfig, out
 
 
 def _step(
-    model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, loss: LossFunction,
+    model: Net, averaged: Net, optimiser: torch.optim.Optimizer, loss: LossFunction[Net],
     config: LoopConfig, step: int,
 ) -> dict[str, Any]:  # fmt: skip
     for group in optimiser.param_groups:

@@ -12,10 +12,10 @@ HEIGHT, WIDTH = 320, 240
 
 def shirt() -> np.ndarray:
     """Silhouette of a T-shirt, bool [HEIGHT, WIDTH]."""
-    outline = [(80, 60), (105, 70), (135, 70), (160, 60), (215, 110), (190, 135), (165, 115), (165, 260), (75, 260),
-               (75, 115), (50, 135), (25, 110)]  # fmt: skip
+    left = [(80, 60), (25, 110), (50, 135), (75, 115), (75, 260)]
+    right = [(165, 260), (165, 115), (190, 135), (215, 110), (160, 60), (135, 70), (105, 70)]
     canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
-    cv2.fillPoly(canvas, [np.array(outline)], 1)
+    cv2.fillPoly(canvas, [np.array(left + right)], 1)
     return canvas.astype(bool)
 
 

@@ -11,6 +11,7 @@ from leffa.errors import UnsupportedWeights
 from leffa.mini.landmarks import Pose
 from leffa.mini.parser import LABELS, PARTS, Parser, ParserNet, net_inputs, save_net
 from leffa.synth.pairs import sample
+from leffa.training.disturb import KEYPOINT_MIRROR, PART_MIRROR, mirrored
 from leffa.training.loop import LoopConfig
 from leffa.training.recipes import mini_parser as recipe
 
@@ -59,6 +60,9 @@ def test_foreign_weights_are_told(tmp_path: Path) -> None:
         Parser.load(tmp_path / "parser.safetensors")
     with pytest.raises(UnsupportedWeights):
         Parser.load(tmp_path / "absent.safetensors")
+    (tmp_path / "noise.safetensors").write_bytes(b"not weights at all")
+    with pytest.raises(UnsupportedWeights):
+        Parser.load(tmp_path / "noise.safetensors")
 
 
 @pytest.mark.parametrize("size", [(256, 192), (300, 500), (900, 200)])
@@ -74,7 +78,7 @@ def test_answers_have_the_photo_s_size(size: tuple[int, int]) -> None:
 def test_mirroring_twice_changes_nothing(pairs: list) -> None:
     pair = pairs[0]
     person = {"picture": pair.person, "labels": pair.labels, "parts": pair.parts, "keypoints": pair.keypoints}
-    again = recipe._mirrored(recipe._mirrored(person))
+    again = mirrored(mirrored(person))
     for name, array in person.items():
         np.testing.assert_allclose(again[name], array, atol=1e-4)
 
@@ -82,10 +86,10 @@ def test_mirroring_twice_changes_nothing(pairs: list) -> None:
 def test_mirroring_swaps_left_and_right(pairs: list) -> None:
     pair = next(pair for pair in pairs if (pair.labels == 14).any())
     person = {"picture": pair.person, "labels": pair.labels, "parts": pair.parts, "keypoints": pair.keypoints}
-    mirrored = recipe._mirrored(person)
-    assert ((mirrored["labels"] == 15) == (pair.labels == 14)[:, ::-1]).all()
-    assert sorted(recipe.PART_MIRROR) == list(range(25))
-    assert sorted(recipe.KEYPOINT_MIRROR) == list(range(17))
+    other = mirrored(person)
+    assert ((other["labels"] == 15) == (pair.labels == 14)[:, ::-1]).all()
+    assert sorted(PART_MIRROR) == list(range(25))
+    assert sorted(KEYPOINT_MIRROR) == list(range(17))
 
 
 def test_disturbed_samples_keep_shapes_and_ranges(shards: Path) -> None:
@@ -93,8 +97,8 @@ def test_disturbed_samples_keep_shapes_and_ranges(shards: Path) -> None:
     batch = recipe.draw_batch(people, np.arange(16), np.random.default_rng(3))
     assert batch["picture"].shape == (16, 256, 192, 3) and batch["picture"].dtype == np.uint8
     assert batch["labels"].max() < LABELS and batch["parts"].max() < PARTS
-    assert 0 <= batch["silhouette"].min() and batch["silhouette"].max() <= 1
-    assert 0 <= batch["keypoints"][..., 2].min() and batch["keypoints"][..., 2].max() <= 1
+    assert batch["silhouette"].min() >= 0 and batch["silhouette"].max() <= 1
+    assert batch["keypoints"][..., 2].min() >= 0 and batch["keypoints"][..., 2].max() <= 1
 
 
 def test_the_recipe_learns_and_resumes(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

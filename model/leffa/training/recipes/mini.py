@@ -5,9 +5,9 @@
 | data | draws synthetic pairs | seeds → data/train-*.npz |
 | vae | trains the picture codec | data → vae.ckpt |
 | parser | trains labels and parts | data → leffa-mini-parser.safetensors |
-| latents | encodes the pairs once | data, vae → latents.npz |
+| latents | encodes the pairs once, half of them as the parser sees them | data, vae, parser → latents.npz |
 | pair | trains both UNets and the head | latents → pair.ckpt |
-| answers | draws with the pair | data, pair → answers.npz |
+| answers | draws with the pair | data, parser, pair → answers.npz |
 | refiner | trains the joiner | answers → refiner.ckpt |
 | export | halves and writes the weights | refiner → leffa-mini.safetensors |
 
@@ -26,7 +26,7 @@ from leffa.errors import BadFolder, BadParameter
 from leffa.mini.model import pipeline_of
 from leffa.mini.nets import HEIGHT, WEIGHTS, WIDTH, Mini
 from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
-from leffa.mini.parser import ParserNet, save_net
+from leffa.mini.parser import ParserNet, load_net, save_net
 from leffa.training.data import draw_shards
 from leffa.training.loop import LoopConfig
 from leffa.training.recipes.mini_pair import encode_latents, train_pair
@@ -100,7 +100,7 @@ class Run:
 
     def latents(self) -> None:
         """Stage `latents`."""
-        encode_latents(self._mini("vae"), self.data, self.out)
+        encode_latents(self._mini("vae"), self._parser(), self.data, self.out)
 
     def pair(self) -> None:
         """Stage `pair`."""
@@ -112,7 +112,7 @@ class Run:
     def answers(self) -> None:
         """Stage `answers`."""
         mini = self._mini("pair")
-        cache_answers(mini, pipeline_of(mini), self.data, self.out, self.config.answers)
+        cache_answers(mini, self._parser(), pipeline_of(mini), self.data, self.out, self.config.answers)
 
     def refiner(self) -> None:
         """Stage `refiner`."""
@@ -124,6 +124,12 @@ class Run:
     def export(self) -> None:
         """Stage `export`."""
         self._mini("refiner").save(self.out / WEIGHTS.name)
+
+    def _parser(self) -> ParserNet:
+        path = self.out / PARSER_WEIGHTS.name
+        if not path.exists():
+            raise BadFolder(f"{path} is missing: run the stage parser first.")
+        return load_net(path)
 
     def _mini(self, after: str | None = None) -> Mini:
         """The networks as stage `after` left them; with fresh weights when None."""

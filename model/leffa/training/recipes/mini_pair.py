@@ -8,7 +8,6 @@ garment pixel that they show. Synthetic people come with that flow exactly, so i
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -21,24 +20,33 @@ from torch.nn import functional as F
 from leffa.diffusion.attention import AttentionTap
 from leffa.diffusion.flow import attention_map, flow_from_attention, warp
 from leffa.diffusion.reference import denoise, reference_features
-from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, SCHEDULER_CONFIG, Mini
+from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, SCHEDULER_CONFIG, Head, Mini
+from leffa.mini.parser import ParserNet
 from leffa.preprocess.agnostic_mask import agnostic_mask
-from leffa.training.data import GARMENT_TYPES, load_shards
+from leffa.training.data import GARMENT_TYPES, load_shards, write_arrays
 from leffa.training.loop import LoopConfig, fit
+from leffa.training.recipes.mini_parser import draw_batch, predict
 
 PURE_NOISE_SHARE = 0.35  # the first step decides where the garment goes
 UNCONDITIONAL_SHARE = 0.05  # keeps guidance usable
 ENCODE_BATCH = 16
+PARSE_BATCH = 128
 
 
-def encode_latents(mini: Mini, data: Path, out: Path) -> Path:
-    """Encode every pair of `data` once, in a random direction, to `out/latents.npz`; returns that path."""
+def encode_latents(mini: Mini, parser: ParserNet, data: Path, out: Path) -> Path:
+    """Encode every pair of `data` once, in a random direction, to `out/latents.npz`; returns that path.
+
+    Every second pair is masked by what `parser` sees instead of the truth, as at inference.
+    """
     path = out / "latents.npz"
     pairs = _one_direction(data)
+    look_through(parser, pairs)
     masks = np.stack(
         [
             agnostic_mask(labels, parts, GARMENT_TYPES[kind])
-            for labels, parts, kind in zip(pairs["labels"], pairs["parts"], pairs["garment_type"], strict=True)
+            for labels, parts, kind in zip(
+                pairs["labels"], pairs["parts"], pairs["garment_type"], strict=True
+            )
         ]
     )
     arrays = {
@@ -53,16 +61,14 @@ def encode_latents(mini: Mini, data: Path, out: Path) -> Path:
         "fine_target": pairs["target"][:, ::2, ::2].transpose(0, 3, 1, 2),
         "fine_garment_mask": pairs["garment_mask"][:, None, ::2, ::2],
     }
-    half_written = path.with_suffix(".part.npz")
-    np.savez(half_written, **arrays)
-    os.replace(half_written, path)
+    write_arrays(path, arrays)
     return path
 
 
 def _one_direction(data: Path) -> dict[str, np.ndarray]:
     """person → target, or the other way round where a coin says so (and the way back has a flow)."""
     names = ("person", "target", "garment", "source_garment", "labels", "target_labels", "parts", "flow",
-             "source_flow", "garment_mask", "source_garment_mask", "garment_type")  # fmt: skip
+             "source_flow", "garment_mask", "source_garment_mask", "garment_type", "keypoints")  # fmt: skip
     pairs = load_shards(data, names)
     back = np.random.default_rng(0).random(len(pairs["person"])) < 0.5
     back &= ~np.isnan(pairs["source_flow"]).all((1, 2, 3))
@@ -78,18 +84,40 @@ def _one_direction(data: Path) -> dict[str, np.ndarray]:
     return pairs
 
 
+def look_through(parser: ParserNet, pairs: dict[str, np.ndarray]) -> None:
+    """Replace labels and parts of every second pair by the parser's."""
+    for start in track(range(0, len(pairs["person"]), PARSE_BATCH), "parsing"):
+        chosen = np.arange(start, min(start + PARSE_BATCH, len(pairs["person"])), 2)
+        people = {
+            "picture": pairs["person"],
+            **{name: pairs[name] for name in ("labels", "parts", "keypoints")},
+        }
+        seen = draw_batch(people, chosen, np.random.default_rng(start), disturbed=False)
+        for name, found in zip(("labels", "parts"), predict(parser, seen), strict=True):
+            pairs[name][chosen] = found.repeat(2, 1).repeat(2, 2)
+
+
 @torch.inference_mode()
 def _encode(mini: Mini, pictures: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
     """uint8 [N, H, W, 3] → scaled latents float16 [N, 4, H/8, W/8]; masked pixels become mid grey first."""
-    vae = mini.vae.to(memory_format=torch.channels_last)
     latents = []
     for start in track(range(0, len(pictures), ENCODE_BATCH), "encoding"):
-        batch = torch.from_numpy(pictures[start : start + ENCODE_BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        batch = (
+            torch.from_numpy(pictures[start : start + ENCODE_BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        )
         if masks is not None:
             batch = batch * ~torch.from_numpy(masks[start : start + ENCODE_BATCH, None])
         with torch.autocast("cpu", torch.bfloat16):
-            latents.append(vae.encode(batch).latent_dist.mode().float() / mini.latent_std)
+            latents.append(mini.vae.encode(batch).latent_dist.mode().float() / mini.latent_std)
     return torch.cat(latents).numpy().astype(np.float16)
+
+
+class Pair(nn.Module):
+    """The networks that train together."""
+
+    def __init__(self, mini: Mini) -> None:
+        super().__init__()
+        self.unet_encoder, self.unet, self.head = mini.unet_encoder, mini.unet, mini.head
 
 
 def train_pair(mini: Mini, latents: Path, out: Path, config: LoopConfig, batch: int, resume: bool) -> None:
@@ -98,11 +126,10 @@ def train_pair(mini: Mini, latents: Path, out: Path, config: LoopConfig, batch: 
         arrays = {name: stored[name] for name in stored.files}
     alphas = DDPMScheduler(**SCHEDULER_CONFIG).alphas_cumprod
 
-    def loss(pair: nn.Module, rng: np.random.Generator) -> dict[str, Tensor]:
+    def loss(pair: Pair, rng: np.random.Generator) -> dict[str, Tensor]:
         return _loss(pair, _batch(arrays, batch, rng), alphas, rng)
 
-    pair = nn.ModuleDict({"unet_encoder": mini.unet_encoder, "unet": mini.unet, "head": mini.head})
-    fit("pair", pair.to(memory_format=torch.channels_last), loss, config, out, resume)
+    fit("pair", Pair(mini), loss, config, out, resume)
 
 
 def _batch(arrays: dict[str, np.ndarray], batch: int, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -118,9 +145,7 @@ def _timesteps(batch: int, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(timesteps)
 
 
-def _loss(
-    pair: nn.Module, data: dict[str, Tensor], alphas: Tensor, rng: np.random.Generator
-) -> dict[str, Tensor]:
+def _loss(pair: Pair, data: dict[str, Tensor], alphas: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
     size = len(data["target"])
     timesteps = _timesteps(size, rng)
     alpha = alphas[timesteps].sqrt().view(-1, 1, 1, 1)
@@ -131,20 +156,20 @@ def _loss(
     known = torch.from_numpy(rng.random(size) >= UNCONDITIONAL_SHARE).float().view(-1, 1, 1, 1)
     tap = AttentionTap(FLOW_LAYER)
     with torch.autocast("cpu", torch.bfloat16):
-        features = reference_features(pair["unet_encoder"], data["reference"] * known, timesteps)
+        features = reference_features(pair.unet_encoder, data["reference"] * known, timesteps)
         latent_in = torch.cat([noisy, data["mask"], data["masked"], data["densepose"]], 1)
-        predicted = denoise(pair["unet"], latent_in, timesteps, features, tap)
+        predicted = denoise(pair.unet, latent_in, timesteps, features, tap)
     diffusion = (predicted.float() - velocity).square().mean((1, 2, 3))
-    parts = _flow_losses(pair["head"], tap, data, known)
+    parts = _flow_losses(pair.head, tap, data, known)
     total = diffusion.mean() + 0.15 * parts["token"] + 2 * parts["flow"] + parts["mask"] + 2 * parts["image"]
     return {"loss": total, "diffusion": diffusion.mean(), **parts}
 
 
-def _flow_losses(head: nn.Module, tap: AttentionTap, data: dict[str, Tensor], known: Tensor) -> dict[str, Tensor]:
+def _flow_losses(head: Head, tap: AttentionTap, data: dict[str, Tensor], known: Tensor) -> dict[str, Tensor]:
     assert tap.query is not None and tap.reference_key is not None and tap.hidden_states is not None
     true_flow = data["flow"]  # [B, 2, h, w], NaN off the garment's front
     height, width = true_flow.shape[-2:]
-    valid = ~true_flow.isnan().any(1, keepdim=True) & (data["fine_garment_mask"][:, :, 1::4, 1::4] == 1)
+    valid = ~true_flow.isnan().any(1, keepdim=True) & (data["fine_garment_mask"][:, :, 2::4, 2::4] == 1)
     weight = valid.float() * known
     true_flow = true_flow.nan_to_num()
     flow = flow_from_attention(tap.query, tap.reference_key, height, width)

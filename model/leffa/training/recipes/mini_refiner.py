@@ -1,48 +1,56 @@
-"""Stages `answers` and `refiner`: what the finished pair draws is cached, then the refiner learns to join it."""
+"""Stages `answers` and `refiner`: the finished pair's drafts are cached, the refiner learns to join them."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from leffa.diffusion.flow import warp
 from leffa.diffusion.pipeline import LeffaPipeline
-from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Mini, Readout, compose
+from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Mini, Readout, Refiner, compose
+from leffa.mini.parser import ParserNet
 from leffa.mini.readout import read_attention, refine
 from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
-from leffa.training.data import GARMENT_TYPES, load_shards
+from leffa.training.data import GARMENT_TYPES, load_shards, write_arrays
 from leffa.training.loop import LoopConfig, fit
+from leffa.training.recipes.mini_pair import look_through
 
 STEPS = 3  # few: the cache shall be made in minutes, and rougher drafts make a sturdier refiner
 BATCH = 8
 
 
-def cache_answers(mini: Mini, pipeline: LeffaPipeline, data: Path, out: Path, count: int) -> Path:
+def cache_answers(
+    mini: Mini, parser: ParserNet, pipeline: LeffaPipeline, data: Path, out: Path, count: int
+) -> Path:
     """Draw the first `count` pairs of `data` with the pair as trained; returns `out/answers.npz`."""
     path = out / "answers.npz"
-    names = ("person", "target", "garment", "garment_alpha", "labels", "parts", "garment_mask", "garment_type")
+    names = ("person", "target", "garment", "garment_alpha", "garment_mask", "garment_type",
+             "labels", "parts", "keypoints")  # fmt: skip
     pairs = {name: array[:count] for name, array in load_shards(data, names).items()}
     kinds = [GARMENT_TYPES[index] for index in pairs.pop("garment_type")]
+    look_through(parser, pairs)
     looks = list(zip(pairs.pop("labels"), pairs["parts"], kinds, strict=True))
+    pairs.pop("keypoints")
     pairs["mask"] = np.stack([agnostic_mask(labels, parts, kind) for labels, parts, kind in looks])
     pairs["cloth"] = np.stack([clothing_mask(labels, kind) for labels, _, kind in looks])
-    drawn = [_draw(mini, pipeline, pairs, start) for start in track(range(0, len(kinds), BATCH), "drawing answers")]
+    drawn = [
+        _draw(mini, pipeline, pairs, start) for start in track(range(0, len(kinds), BATCH), "drawing answers")
+    ]
     for name in drawn[0]:
         pairs[name] = np.concatenate([batch[name] for batch in drawn])
-    half_written = path.with_suffix(".part.npz")
-    np.savez(half_written, **pairs)
-    os.replace(half_written, path)
+    write_arrays(path, pairs)
     return path
 
 
 @torch.inference_mode()
-def _draw(mini: Mini, pipeline: LeffaPipeline, pairs: dict[str, np.ndarray], start: int) -> dict[str, np.ndarray]:
+def _draw(
+    mini: Mini, pipeline: LeffaPipeline, pairs: dict[str, np.ndarray], start: int
+) -> dict[str, np.ndarray]:
     batch = {name: array[start : start + BATCH] for name, array in pairs.items()}
     generator = torch.Generator().manual_seed(start)
     with torch.autocast("cpu", torch.bfloat16):
@@ -56,6 +64,7 @@ def _draw(mini: Mini, pipeline: LeffaPipeline, pairs: dict[str, np.ndarray], sta
             generator=generator,
             flow_layer=FLOW_LAYER,
         )
+        assert drawn.tap is not None
         readout = read_attention(mini.head, drawn.tap)
     return {
         "decoded": (drawn.images.float() * 255).round().byte().numpy(),
@@ -70,28 +79,31 @@ def train_refiner(mini: Mini, answers: Path, out: Path, config: LoopConfig, batc
     with np.load(answers) as stored:
         arrays = {name: stored[name] for name in stored.files}
 
-    def loss(refiner: nn.Module, rng: np.random.Generator) -> dict[str, Tensor]:
+    def loss(refiner: Refiner, rng: np.random.Generator) -> dict[str, Tensor]:
         chosen = np.sort(rng.integers(len(arrays["person"]), size=batch))
         return _loss(refiner, {name: array[chosen] for name, array in arrays.items()})
 
-    fit("refiner", mini.refiner.to(memory_format=torch.channels_last), loss, config, out, resume)
+    fit("refiner", mini.refiner, loss, config, out, resume)
 
 
-def _loss(refiner: nn.Module, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
+def _loss(refiner: Refiner, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
     photo, target = _tensor(batch["person"]), _tensor(batch["target"])
     garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
     mask = torch.from_numpy(batch["mask"][:, None]).float()
     readout = Readout(*(torch.from_numpy(batch[name]).float() for name in ("flow", "mask_logit", "shade")))
     with torch.autocast("cpu", torch.bfloat16):
         layers = refine(
-            refiner, readout, decoded=torch.from_numpy(batch["decoded"]).float() / 255, photo=photo, mask=mask,
+            refiner, readout, photo=photo, mask=mask,
+            decoded=torch.from_numpy(batch["decoded"]).float() / 255,
             cloth=torch.from_numpy(batch["cloth"][:, None]).float(), garment=garment,
             densepose=torch.from_numpy(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
         )  # fmt: skip
     answer = compose(layers, photo, warp(garment[:, :3], readout.flow, *photo.shape[-2:]))
     true_mask = torch.from_numpy(batch["garment_mask"][:, None] > 0).float()
     with torch.autocast("cpu", enabled=False):
-        entropy = F.binary_cross_entropy(layers.garment.float().clamp(1e-4, 1 - 1e-4), true_mask, reduction="none")
+        entropy = F.binary_cross_entropy(
+            layers.garment.float().clamp(1e-4, 1 - 1e-4), true_mask, reduction="none"
+        )
     area = mask.sum() + 1
     outline = (entropy * mask).sum() / area
     pixels = ((answer - target).abs() * mask).sum() / (3 * area)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
@@ -27,10 +28,10 @@ def train_vae(mini: Mini, data: Path, out: Path, config: LoopConfig, batch: int,
     """Train `mini.vae` on random crops of people and garments, then measure `mini.latent_std`."""
     pictures = np.concatenate(list(load_shards(data, ("person", "garment")).values()))
 
-    def loss(vae: nn.Module, rng: np.random.Generator) -> dict[str, Tensor]:
+    def loss(vae: AutoencoderKL, rng: np.random.Generator) -> dict[str, Tensor]:
         return _loss(vae, _crops(pictures, batch, rng))
 
-    vae = mini.vae.to(memory_format=torch.channels_last)
+    vae = mini.vae
     _start_as_pyramid(vae)
     fit("vae", vae, loss, config, out, resume)
     with torch.no_grad():
@@ -40,7 +41,7 @@ def train_vae(mini: Mini, data: Path, out: Path, config: LoopConfig, batch: int,
 
 
 @torch.no_grad()
-def _start_as_pyramid(vae: nn.Module) -> None:
+def _start_as_pyramid(vae: AutoencoderKL) -> None:
     """Begin as a picture pyramid: latents 0..2 are the colours of 8x8 blocks, decoding repeats them.
 
     From diffusers' own random start, colour takes thousands of steps to come through. Residual branches begin
@@ -49,8 +50,8 @@ def _start_as_pyramid(vae: nn.Module) -> None:
     """
     for module in vae.modules():
         if isinstance(module, ResnetBlock2D):
-            nn.init.zeros_(module.conv2.weight)
-            nn.init.zeros_(module.conv2.bias)
+            for parameter in module.conv2.parameters():
+                nn.init.zeros_(parameter)
             if module.conv_shortcut is not None:
                 _copy(module.conv_shortcut)
         elif isinstance(module, Downsample2D):
@@ -65,15 +66,22 @@ def _start_as_pyramid(vae: nn.Module) -> None:
     _copy(vae.quant_conv)
     _copy(vae.post_quant_conv)
     vae.quant_conv.weight[4:] = 0
-    vae.quant_conv.bias[4:] = -6  # a sure posterior
+    _set_bias(vae.quant_conv, dict.fromkeys(range(4, 8), -6.0))  # a sure posterior
 
 
-def _copy(conv: nn.Module) -> None:
-    nn.init.dirac_(conv.weight)
+def _set_bias(conv: nn.Conv2d, values: dict[int, float]) -> None:
+    assert conv.bias is not None
     nn.init.zeros_(conv.bias)
+    for channel, value in values.items():
+        conv.bias[channel] = value
 
 
-def _split(conv: nn.Module) -> None:
+def _copy(conv: nn.Conv2d) -> None:
+    nn.init.dirac_(conv.weight)
+    _set_bias(conv, {})
+
+
+def _split(conv: nn.Conv2d) -> None:
     """Colours to channels 0..2, their negatives to 3..5, a constant pair to 6 and 7."""
     middle = conv.weight.shape[-1] // 2
     conv.weight[:8] = 0
@@ -81,17 +89,16 @@ def _split(conv: nn.Module) -> None:
     for colour in range(3):
         conv.weight[colour, colour, middle, middle] = 1
         conv.weight[3 + colour, colour, middle, middle] = -1
-    nn.init.zeros_(conv.bias)
-    conv.bias[6], conv.bias[7] = 3, -3
+    _set_bias(conv, {6: 3.0, 7: -3.0})
 
 
-def _join(conv: nn.Module, gain: float) -> None:
+def _join(conv: nn.Conv2d, gain: float) -> None:
     middle = conv.weight.shape[-1] // 2
     conv.weight[:3] = 0
     for colour in range(3):
         conv.weight[colour, colour, middle, middle] = gain
         conv.weight[colour, 3 + colour, middle, middle] = -gain
-    nn.init.zeros_(conv.bias)
+    _set_bias(conv, {})
 
 
 def _crops(pictures: np.ndarray, batch: int, rng: np.random.Generator) -> Tensor:
@@ -105,7 +112,7 @@ def _crops(pictures: np.ndarray, batch: int, rng: np.random.Generator) -> Tensor
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _loss(vae: nn.Module, picture: Tensor) -> dict[str, Tensor]:
+def _loss(vae: AutoencoderKL, picture: Tensor) -> dict[str, Tensor]:
     with torch.autocast(picture.device.type, torch.bfloat16):
         posterior = vae.encode(picture).latent_dist
         decoded = vae.decode(posterior.sample()).sample.float()

@@ -1,0 +1,1 @@
+"""Pictures in, maps out: the garment cut out, the agnostic mask, the window on the person."""
