@@ -36,7 +36,8 @@ def train_parser(net: ParserNet, data: Path, out: Path, config: LoopConfig, batc
     sheet of them: picture, true and found labels, true and found parts).
     """
     people = load_people(data)
-    count = len(people["picture"]) - HELD_OUT
+    total = len(people["picture"])
+    count = total - min(HELD_OUT, total // 4)
     weights = class_weights(people["labels"][:count], LABELS), class_weights(people["parts"][:count], PARTS)
 
     def loss(model: nn.Module, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -45,9 +46,7 @@ def train_parser(net: ParserNet, data: Path, out: Path, config: LoopConfig, batc
 
     fast = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fit("parser", fast, loss, config, out, resume)
-    held_out = draw_batch(
-        people, np.arange(count, count + HELD_OUT), np.random.default_rng(0), disturbed=False
-    )
+    held_out = draw_batch(people, np.arange(count, total), np.random.default_rng(0), disturbed=False)
     figures = measure(net, held_out)
     (out / "parser.json").write_text(json.dumps(figures, indent=1))
     write_sheet(net, {name: array[:12] for name, array in held_out.items()}, out / "parser.png")

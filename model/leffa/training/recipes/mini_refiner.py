@@ -12,16 +12,18 @@ from torch.nn import functional as F
 
 from leffa.diffusion.flow import warp
 from leffa.diffusion.pipeline import LeffaPipeline
-from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Mini, Readout, Refiner, compose
+from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Layers, Mini, Readout, Refiner, compose
 from leffa.mini.parser import ParserNet
 from leffa.mini.readout import read_attention, refine
 from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
 from leffa.training.data import GARMENT_TYPES, load_shards, write_arrays
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.recipes.mini_pair import look_through
+from leffa.training.sheets import write_sheet
 
 STEPS = 3  # few: the cache shall be made in minutes, and rougher drafts make a sturdier refiner
 BATCH = 8
+SHEET_ROWS = 8
 
 
 def cache_answers(
@@ -75,7 +77,10 @@ def _draw(
 
 
 def train_refiner(mini: Mini, answers: Path, out: Path, config: LoopConfig, batch: int, resume: bool) -> None:
-    """Train `mini.refiner` on the cached answers."""
+    """Train `mini.refiner` on the cached answers.
+
+    `out/refiner.png` shows photo, garment, target, the pair's draft and the answer.
+    """
     with np.load(answers) as stored:
         arrays = {name: stored[name] for name in stored.files}
 
@@ -84,12 +89,28 @@ def train_refiner(mini: Mini, answers: Path, out: Path, config: LoopConfig, batc
         return _loss(refiner, {name: array[chosen] for name, array in arrays.items()})
 
     fit("refiner", mini.refiner, loss, config, out, resume)
+    last = {name: array[-SHEET_ROWS:] for name, array in arrays.items()}
+    with torch.no_grad():
+        answer = _answer(mini.refiner, last, torch.from_numpy(last["mask"][:, None]).float())[1]
+    columns = (_tensor(last[name]) for name in ("person", "garment", "target"))
+    write_sheet(out / "refiner.png", [*columns, torch.from_numpy(last["decoded"]).float() / 255, answer])
 
 
 def _loss(refiner: Refiner, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    photo, target = _tensor(batch["person"]), _tensor(batch["target"])
-    garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
     mask = torch.from_numpy(batch["mask"][:, None]).float()
+    layers, answer = _answer(refiner, batch, mask)
+    true_mask = torch.from_numpy(batch["garment_mask"][:, None] > 0).float()
+    entropy = F.binary_cross_entropy(layers.garment.clamp(1e-4, 1 - 1e-4), true_mask, reduction="none")
+    area = mask.sum() + 1
+    outline = (entropy * mask).sum() / area
+    pixels = ((answer - _tensor(batch["target"])).abs() * mask).sum() / (3 * area)
+    return {"loss": 4 * pixels + 0.5 * outline, "pixels": pixels, "outline": outline}
+
+
+def _answer(refiner: Refiner, batch: dict[str, np.ndarray], mask: Tensor) -> tuple[Layers, Tensor]:
+    """The layers, and the answer [B, 3, H, W] that they come to."""
+    photo = _tensor(batch["person"])
+    garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
     readout = Readout(*(torch.from_numpy(batch[name]).float() for name in ("flow", "mask_logit", "shade")))
     with torch.autocast("cpu", torch.bfloat16):
         layers = refine(
@@ -98,16 +119,8 @@ def _loss(refiner: Refiner, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
             cloth=torch.from_numpy(batch["cloth"][:, None]).float(), garment=garment,
             densepose=torch.from_numpy(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
         )  # fmt: skip
-    answer = compose(layers, photo, warp(garment[:, :3], readout.flow, *photo.shape[-2:]))
-    true_mask = torch.from_numpy(batch["garment_mask"][:, None] > 0).float()
-    with torch.autocast("cpu", enabled=False):
-        entropy = F.binary_cross_entropy(
-            layers.garment.float().clamp(1e-4, 1 - 1e-4), true_mask, reduction="none"
-        )
-    area = mask.sum() + 1
-    outline = (entropy * mask).sum() / area
-    pixels = ((answer - target).abs() * mask).sum() / (3 * area)
-    return {"loss": 4 * pixels + 0.5 * outline, "pixels": pixels, "outline": outline}
+    layers = Layers(*(layer.float() for layer in vars(layers).values()))
+    return layers, compose(layers, photo, warp(garment[:, :3], readout.flow, *photo.shape[-2:]))
 
 
 def _tensor(pictures: np.ndarray) -> Tensor:

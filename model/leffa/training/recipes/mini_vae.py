@@ -19,13 +19,18 @@ from torch.nn import functional as F
 from leffa.mini.nets import Mini
 from leffa.training.data import load_shards
 from leffa.training.loop import LoopConfig, fit
+from leffa.training.sheets import write_sheet
 
 CROP = 64
 KL_WEIGHT = 1e-6
+SHEET_ROWS = 8
 
 
 def train_vae(mini: Mini, data: Path, out: Path, config: LoopConfig, batch: int, resume: bool) -> None:
-    """Train `mini.vae` on random crops of people and garments, then measure `mini.latent_std`."""
+    """Train `mini.vae` on random crops of people and garments, then measure `mini.latent_std`.
+
+    `out/vae.png` shows pictures and what comes back.
+    """
     pictures = np.concatenate(list(load_shards(data, ("person", "garment")).values()))
 
     def loss(vae: AutoencoderKL, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -36,7 +41,10 @@ def train_vae(mini: Mini, data: Path, out: Path, config: LoopConfig, batch: int,
     fit("vae", vae, loss, config, out, resume)
     with torch.no_grad():
         sample = torch.from_numpy(pictures[:: max(1, len(pictures) // 64)][:64]).permute(0, 3, 1, 2)
-        mini.latent_std.copy_(vae.encode(sample.float() / 127.5 - 1).latent_dist.mode().std())
+        latents = vae.encode(sample.float() / 127.5 - 1).latent_dist.mode()
+        mini.latent_std.copy_(latents.std())
+        decoded = vae.decode(latents[:SHEET_ROWS]).sample / 2 + 0.5
+    write_sheet(out / "vae.png", [sample[:SHEET_ROWS] / 255, decoded])
     mini.calibrate()
 
 

@@ -1,0 +1,78 @@
+"""The embedded model's recipe, one step of every stage on four pairs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from leffa.errors import BadFolder, BadParameter
+from leffa.mini.nets import Mini
+from leffa.mini.parser import Parser
+from leffa.training.loop import LoopConfig, fit
+from leffa.training.recipes.mini import STAGES, train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mini")
+    train("all", folder, smoke=True)
+    return folder
+
+
+def test_every_stage_takes_a_step_and_the_result_loads(trained: Path) -> None:
+    Mini().load(trained / "leffa-mini.safetensors")
+    Parser.load(trained / "leffa-mini-parser.safetensors")
+
+
+@pytest.mark.parametrize("stage", ["vae", "parser", "pair", "refiner"])
+def test_every_trained_stage_logs_a_finite_loss(trained: Path, stage: str) -> None:
+    lines = (trained / f"{stage}.jsonl").read_text().splitlines()
+    assert all(np.isfinite(json.loads(line)["loss"]) for line in lines)
+
+
+@pytest.mark.parametrize("stage", ["vae", "parser", "refiner"])
+def test_sample_sheets_are_written(trained: Path, stage: str) -> None:
+    assert (trained / f"{stage}.png").stat().st_size > 1000
+
+
+def test_a_stage_without_its_predecessor_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(BadFolder, match="run the stage vae first"):
+        train("latents", tmp_path, smoke=True)
+
+
+def test_an_unknown_stage_is_refused_with_the_list(tmp_path: Path) -> None:
+    with pytest.raises(BadParameter) as refused:
+        train("nap", tmp_path)
+    assert refused.value.allowed == [*STAGES, "all"]
+
+
+def _regress(model: nn.Linear, rng: np.random.Generator) -> dict[str, Tensor]:
+    x = torch.from_numpy(rng.normal(size=(8, 3)).astype(np.float32))
+    return {"loss": (model(x) - x.sum(1, keepdim=True)).square().mean()}
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    config = LoopConfig(steps=8, learning_rate=0.1, checkpoint_seconds=0)
+    torch.manual_seed(0)
+    start = nn.Linear(3, 1)
+    whole, halves = nn.Linear(3, 1), nn.Linear(3, 1)
+    for model in (whole, halves):
+        model.load_state_dict(start.state_dict())
+    fit("whole", whole, _regress, config, tmp_path, resume=False)
+
+    calls = 0
+
+    def interrupted(model: nn.Linear, rng: np.random.Generator) -> dict[str, Tensor]:
+        nonlocal calls
+        calls += 1
+        if calls > 5:
+            raise KeyboardInterrupt
+        return _regress(model, rng)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit("halves", halves, interrupted, config, tmp_path, resume=False)
+    fit("halves", halves, _regress, config, tmp_path, resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), halves.parameters(), strict=True))
