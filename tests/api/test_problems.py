@@ -178,7 +178,7 @@ def test_trousers_need_legs(client, send, tools, person_png, garment_png) -> Non
 def test_a_small_person(client, send, tools, person_png, garment_png) -> None:
     photo = Image.open(io.BytesIO(person_png)).convert("RGB")
     canvas = Image.new("RGB", (photo.width * 4, photo.height * 4), photo.getpixel((0, 0)))
-    canvas.paste(photo.resize((photo.width // 6, photo.height // 6)), (photo.width * 2, photo.height * 2))
+    canvas.paste(photo.resize((photo.width // 10, photo.height // 10)), (photo.width * 2, photo.height * 2))
     answer = send(client, tools.encode(canvas), garment_png)
     assert answer.json()["code"] in ("person_too_small", "no_person")
 

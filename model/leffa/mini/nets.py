@@ -109,7 +109,8 @@ class Head(nn.Module):
         height, width = flow.shape[-2:]
         tokens = hidden_states.transpose(1, 2).unflatten(2, (height, width))  # [B, C, h, w]
         maps = F.pixel_shuffle(self.out(self.body(torch.cat([tokens, flow], 1))), 4).float()  # [B, 4, 4h, 4w]
-        correction = 0.25 * torch.tanh(maps[:, 2:])
+        # Neighbouring values leave one convolution as separate channels: without smoothing, texture frays.
+        correction = F.avg_pool2d(0.25 * torch.tanh(maps[:, 2:]), 5, 1, 2, count_include_pad=False)
         fine = F.interpolate(flow.float(), scale_factor=4, mode="bilinear") + correction
         return Readout(fine, maps[:, :1], maps[:, 1:2].clamp(-1.5, 0.7))
 
