@@ -19,8 +19,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from leffa.errors import UnsupportedWeights
-from leffa.mini.landmarks import Pose
+from leffa.errors import Finding, NoGarment, UnsupportedWeights
+from leffa.mini.landmarks import LandmarkDetector, Pose
+from leffa.preprocess.agnostic_mask import clothing_mask
 from leffa.preprocess.window import fit_window
 
 HEIGHT, WIDTH = 256, 192
@@ -146,6 +147,26 @@ class Parser:
         maps = [_decide(part[0], window.height, window.width) for part in logits]
         blank = np.zeros((height, width), np.uint8)
         return window.paste(blank, maps[0]), window.paste(blank, maps[1])
+
+
+def worn_garment(
+    garment: NDArray[np.uint8], garment_type: str, detector: LandmarkDetector, parser: Parser
+) -> tuple[NDArray[np.float32], Finding] | None:
+    """Cut the garment off the person who wears it in what should be a product picture.
+
+    `garment` is uint8 RGB [H, W, 3]. Returns its silhouette, float32 [H, W] 0..1, for `prepare_garment`, with
+    the finding `garment_worn`; None when nobody wears it. Raises NoGarment when somebody is there, but
+    nothing of `garment_type` on them.
+    """
+    pose = detector.wearer(garment)
+    if pose is None:
+        return None
+    alpha = clothing_mask(parser.parse(garment, pose)[0], garment_type).astype(np.float32)
+    if alpha.mean() < 0.01:
+        raise NoGarment("The garment picture shows a person without such a garment.", field="garment_image")
+    detail = "The garment picture shows somebody wearing it; the garment was cut out of the photo."
+    fix = "A picture of the garment alone, laid flat or hung, gives a better result."
+    return alpha, Finding("garment_worn", detail, fix)
 
 
 def net_inputs(

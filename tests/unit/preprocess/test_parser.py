@@ -26,7 +26,7 @@ def found(pair, person_mask: np.ndarray | None = None) -> Pose:
 
 @pytest.fixture(scope="module")
 def pairs() -> list:
-    return [sample(SEED + index, 256, 192) for index in range(8)]
+    return [sample(SEED + index, 256, 192) for index in range(6)]
 
 
 @pytest.fixture(scope="module")

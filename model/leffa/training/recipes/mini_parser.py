@@ -3,6 +3,16 @@
 Trained on synthetic people only, so the pictures are disturbed far more than cameras do it, and silhouette
 and keypoints come from the ground truth with the faults that the real detectors were seen to make (running
 them instead costs twice the training step itself).
+
+Why a net of our own: against SegFormer (transformers' class, widths 32 to 192, two blocks a stage, 2.3 M
+parameters, the same 21 input planes) on the same 1,936 pictures, one core, held-out mean IoU:
+
+| net | CPU ms a sample | after 50 CPU-s, labels and parts | after 100 CPU-s |
+|---|---|---|---|
+| SegFormer | 119 | 0.11, 0.08 (456 samples) | 0.19, 0.14 (848 samples) |
+| ours, 3.5 M | 110 | 0.08, 0.06 (488 samples) | 0.18, 0.14 (912 samples) |
+
+No clear winner, so serving does without the dependency.
 """
 
 from __future__ import annotations
