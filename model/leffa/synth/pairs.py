@@ -15,7 +15,7 @@ from leffa.errors import BadFolder
 from leffa.preprocess.agnostic_mask import agnostic_mask
 from leffa.synth.sampling import SynthPair, sample
 
-__all__ = ["SynthPair", "contact_sheet", "sample", "warp", "write_pair", "write_pairs"]
+__all__ = ["SynthPair", "contact_sheet", "flow_psnr", "sample", "warp", "write_pair", "write_pairs"]
 SHEET_ROWS = 48
 _rng = np.random.default_rng(3)
 PART_COLOURS = np.concatenate([np.zeros((1, 3)), _rng.integers(40, 255, (24, 3))]).astype(np.uint8)
@@ -96,6 +96,24 @@ def warp(garment: np.ndarray, flow: np.ndarray) -> np.ndarray:
     x = (np.nan_to_num(flow[..., 0], nan=-9) + 1) * width / 2 - 0.5
     y = (np.nan_to_num(flow[..., 1], nan=-9) + 1) * height / 2 - 0.5
     return cv2.remap(garment, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
+
+
+def flow_psnr(garment: np.ndarray, flow: np.ndarray, mask: np.ndarray, worn: np.ndarray) -> float:
+    """PSNR in dB between the worn garment and the flat warped by the flow times a smooth shading gain.
+
+    Over the pixels where mask is 1: garment and worn uint8 [H, W, 3], flow [H, W, 2], mask [H, W].
+    """
+    front = mask == 1
+    seen = warp(garment, flow).astype(np.float32)
+    gain = _masked_blur(worn.mean(2), front) / np.maximum(_masked_blur(seen.mean(2), front), 4)
+    error = np.clip(seen * gain[..., None], 0, 255)[front] - worn[front]
+    return float(10 * np.log10(255**2 / np.mean(error**2)))
+
+
+def _masked_blur(image: np.ndarray, mask: np.ndarray, sigma: float = 6.0) -> np.ndarray:
+    """Mean of [H, W] over the masked neighbours of each pixel."""
+    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
+    return cv2.GaussianBlur((image * mask).astype(np.float32), (0, 0), sigma) / np.maximum(weight, 1e-3)
 
 
 def sheet_row(pair: SynthPair) -> np.ndarray:

@@ -8,26 +8,11 @@ import pytest
 
 from leffa.synth import SynthPair, sample
 from leffa.synth.labels import LIP_OF_ATR
-from leffa.synth.pairs import warp
+from leffa.synth.pairs import flow_psnr, warp
 
 Pairs = dict[int, SynthPair]
 WORN = {"upper_body": {4}, "lower_body": {5, 6}, "dresses": {7}}
 CHANGE_MARGIN = 25  # pixels round the garments that their shade may reach
-
-
-def masked_blur(image: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Mean of [H, W] over the masked neighbours of each pixel."""
-    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
-    return cv2.GaussianBlur((image * mask).astype(np.float32), (0, 0), sigma) / np.maximum(weight, 1e-3)
-
-
-def flow_psnr(garment: np.ndarray, flow: np.ndarray, mask: np.ndarray, worn: np.ndarray) -> float:
-    """PSNR in dB between the worn garment and the flat warped by the flow times a smooth shading gain."""
-    front = mask == 1
-    seen = warp(garment, flow).astype(np.float32)
-    gain = masked_blur(worn.mean(2), front, 6) / np.maximum(masked_blur(seen.mean(2), front, 6), 4)
-    error = np.clip(seen * gain[..., None], 0, 255)[front] - worn[front]
-    return float(10 * np.log10(255**2 / np.mean(error**2)))
 
 
 def test_flat_warped_by_the_flow_is_the_worn_garment(pairs: Pairs) -> None:
