@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from leffa.diffusion.pipeline import LeffaPipeline, PipelineOutput
-from leffa.errors import EmptyMask, PersonCutOff, UnsupportedWeights
+from leffa.errors import EmptyMask, Finding, PersonCutOff, UnsupportedWeights
 from leffa.mini.landmarks import LandmarkDetector, check_framing
 from leffa.mini.nets import FLOW_LAYER, HEIGHT, PART_COLOURS, SCHEDULER_CONFIG, WEIGHTS, WIDTH, Mini
 from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
-from leffa.mini.parser import Parser
+from leffa.mini.parser import Parser, worn_garment
 from leffa.mini.readout import read_attention, refine, render
 from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
 from leffa.preprocess.garment import PreparedGarment, prepare_garment
@@ -72,7 +72,7 @@ class MiniModel:
         if request.mask is None:
             check_framing(pose, request.garment_type)
         labels, parts = self._parser.parse(request.person, pose)
-        garment = prepare_garment(request.garment, HEIGHT, WIDTH)
+        garment, worn = self._cut_out(request)
         height, width = labels.shape
         window = fit_window(pose.box, height, width, WIDTH / HEIGHT)
         native = {
@@ -94,8 +94,17 @@ class MiniModel:
             densepose=((PART_COLOURS[parts] + 1) * 127.5).astype(np.uint8),
             parsing=labels,
             conditions=conditions,
-            findings=[*pose.findings, *garment.findings],
+            findings=[*pose.findings, *worn, *garment.findings],
         )
+
+    def _cut_out(self, request: TryOnRequest) -> tuple[PreparedGarment, list[Finding]]:
+        """The garment on white; from a photo of somebody wearing it only the cloth."""
+        rgb = np.ascontiguousarray(request.garment[..., :3])
+        worn = worn_garment(rgb, request.garment_type, self._detector, self._parser)
+        if worn is None:
+            return prepare_garment(request.garment, HEIGHT, WIDTH), []
+        alpha, finding = worn
+        return prepare_garment(request.garment, HEIGHT, WIDTH, alpha), [finding]
 
     def generate(
         self,
