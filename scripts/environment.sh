@@ -2,6 +2,8 @@
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="$ROOT/.venv"
 cd "$ROOT"
+# Threads that wait for each other by spinning bring a busy machine to a standstill.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 
 fail() {
   echo "$*" >&2

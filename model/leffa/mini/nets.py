@@ -6,6 +6,7 @@ them unchanged; only :class:`Head` and :class:`Refiner` are ours.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,7 +200,9 @@ class Mini(nn.Module):
         """Write fp16 safetensors without the cross-attention weights that Leffa never uses."""
         state = {key: value.half().contiguous() for key, value in self.state_dict().items() if not _dead(key)}
         state["latent_std"] = self.latent_std.float()
-        save_file(state, path)
+        half_written = path.with_suffix(".part")
+        save_file(state, half_written)
+        os.replace(half_written, path)
 
     def load(self, path: Path = WEIGHTS) -> Mini:
         """Read what :meth:`save` wrote.

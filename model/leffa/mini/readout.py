@@ -13,6 +13,7 @@ from leffa.diffusion.attention import AttentionTap
 from leffa.diffusion.flow import flow_from_attention, warp
 from leffa.mini.nets import HEIGHT, LATENT_SCALE, WIDTH, Head, Layers, Readout, Refiner, compose
 
+STRIP = 512  # rows rendered at a time
 BLEED = 5  # pixels at native size: the old garment's soft edge, where the photo is not to be trusted
 
 
@@ -40,21 +41,33 @@ def refine(
 
 
 def render(layers: Layers, flow: Tensor, photo: Tensor, garment: Tensor, mask: Tensor) -> Tensor:
-    """The answer at the photo's own size: every layer is enlarged, the garment is warped at its full size.
+    """The answer at the photo's own size: every layer is enlarged, the garment is fetched at its full size.
 
-    photo [B, 3, h, w], garment [B, 3, any, any] 0..1, mask [B, 1, h, w] 0/1. Outside the mask the photo
-    stays as it is, bit for bit.
+    photo [1, 3, h, w], garment [1, 3, any, any] 0..1, mask [1, 1, h, w] 0/1. Outside the mask the photo stays
+    as it is, bit for bit. Works in strips, so that a photo of 40 megapixels fits into a laptop's memory.
     """
-    height, width = photo.shape[-2:]
-    large = Layers(*(_resized(layer, height, width) for layer in vars(layers).values()))
-    worn = compose(large, photo, warp(garment, flow, height, width))
-    return torch.where(mask > 0.5, worn, photo)
+    answer = photo.clone()
+    for top in range(0, photo.shape[2], STRIP):
+        rows = slice(top, top + STRIP)
+        piece = photo[:, :, rows]
+        grid = _grid(top, piece.shape[2], *photo.shape[2:]).to(photo.device)
+        large = Layers(*(_sampled(layer, grid, "bicubic").clamp_min(0) for layer in vars(layers).values()))
+        large.garment, large.keep = large.garment.clamp(0, 1), large.keep.clamp(0, 1)
+        looked_at = _sampled(flow, grid, "bilinear").permute(0, 2, 3, 1)  # [1, rows, w, 2]
+        worn = compose(large, piece, _sampled(garment, looked_at, "bilinear"))
+        answer[:, :, rows] = torch.where(mask[:, :, rows] > 0.5, worn, piece)
+    return answer
 
 
-def _resized(layer: Tensor, height: int, width: int) -> Tensor:
-    if layer.shape[-2:] == (height, width):
-        return layer
-    return F.interpolate(layer, size=(height, width), mode="bicubic", antialias=True).clamp_min(0)
+def _grid(top: int, rows: int, height: int, width: int) -> Tensor:
+    """Normalised centres of the pixels of some rows of a picture: [1, rows, width, 2]."""
+    x = (2 * torch.arange(width) + 1) / width - 1
+    y = (2 * torch.arange(top, top + rows) + 1) / height - 1
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+
+
+def _sampled(picture: Tensor, grid: Tensor, mode: str) -> Tensor:
+    return F.grid_sample(picture, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
 def _native(layer: Tensor) -> Tensor:

@@ -1,0 +1,51 @@
+"""Layers become a picture of any size; what is outside the mask stays the photo."""
+
+import pytest
+import torch
+
+from leffa.mini import readout
+from leffa.mini.nets import HEIGHT, WIDTH, Layers, compose
+
+
+@pytest.fixture
+def layers() -> Layers:
+    torch.manual_seed(0)
+    one, three = torch.rand(1, 1, HEIGHT, WIDTH), torch.rand(1, 3, HEIGHT, WIDTH)
+    return Layers(garment=one, shade=one + 0.5, keep=1 - one, fill=three)
+
+
+def identity_flow() -> torch.Tensor:
+    return readout._grid(0, HEIGHT, HEIGHT, WIDTH).permute(0, 3, 1, 2)
+
+
+def test_outside_the_mask_the_photo_stays_bit_for_bit(layers: Layers) -> None:
+    photo, garment = torch.rand(1, 3, 411, 300), torch.rand(1, 3, 64, 48)
+    mask = (torch.rand(1, 1, 411, 300) > 0.5).float()
+    answer = readout.render(layers, identity_flow(), photo, garment, mask)
+    outside = (mask == 0).expand_as(photo)
+    assert torch.equal(answer[outside], photo[outside])
+    assert not torch.equal(answer, photo)
+
+
+def test_strips_make_no_difference(layers: Layers, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, garment, mask = torch.rand(1, 3, 300, 200), torch.rand(1, 3, 64, 48), torch.ones(1, 1, 300, 200)
+    whole = readout.render(layers, identity_flow(), photo, garment, mask)
+    monkeypatch.setattr(readout, "STRIP", 7)
+    assert torch.allclose(readout.render(layers, identity_flow(), photo, garment, mask), whole, atol=1e-5)
+
+
+def test_at_the_native_size_layers_are_used_as_they_are(layers: Layers) -> None:
+    photo, garment = torch.rand(1, 3, HEIGHT, WIDTH), torch.rand(1, 3, HEIGHT, WIDTH)
+    mask = torch.ones(1, 1, HEIGHT, WIDTH)
+    answer = readout.render(layers, identity_flow(), photo, garment, mask)
+    assert torch.allclose(answer, compose(layers, photo, garment), atol=1e-3)
+
+
+def test_garment_over_kept_photo_over_fill() -> None:
+    def plane(value: float, channels: int = 1) -> torch.Tensor:
+        return torch.full((1, channels, 2, 2), value)
+
+    photo, garment = plane(0.2, 3), plane(0.4, 3)
+    for worn, keep, expected in ((1.0, 1.0, 0.8), (0.0, 1.0, 0.2), (0.0, 0.0, 0.9), (0.5, 0.0, 0.85)):
+        layers = Layers(plane(worn), plane(2.0), plane(keep), plane(0.9, 3))
+        assert torch.allclose(compose(layers, photo, garment), plane(expected, 3))
