@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from leffa.errors import NoGarment
 from leffa.evaluation.pairs import Pair
+from leffa.preprocess.garment import garment_alpha
 
 WORN_LABELS = {"upper_body": (4, 7), "lower_body": (5, 6, 7), "dresses": (4, 5, 6, 7)}
 """ATR labels of what a new garment of each type takes the place of: 4 top, 5 skirt, 6 pants, 7 dress."""
-
-BORDER_TOLERANCE = 24
-"""A garment pixel differs from the picture's border colour by more than this in some channel, 0..255."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,11 @@ def pasted(pair: Pair) -> Attempt:
 
 
 def _silhouette(garment: np.ndarray) -> np.ndarray:
-    """Where the garment is in its picture, bool [H, W]: its opaque part, or what differs from the border."""
-    if garment.shape[2] == 4:
-        found = garment[..., 3] >= 128
-    else:
-        border = np.concatenate([garment[0], garment[-1], garment[:, 0], garment[:, -1]])
-        distance = np.abs(garment.astype(np.int16) - np.median(border, axis=0)).max(axis=2)
-        found = distance > BORDER_TOLERANCE
-    return found if found.any() else np.ones(garment.shape[:2], dtype=bool)
+    """Where the garment is in its picture, bool [H, W]; all of it when nothing stands out."""
+    try:
+        return np.asarray(garment_alpha(garment) > 0.5)
+    except NoGarment:
+        return np.ones(garment.shape[:2], dtype=bool)
 
 
 def _bounding_box(region: np.ndarray) -> tuple[slice, slice]:

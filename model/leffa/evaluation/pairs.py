@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image
 
 from leffa.errors import BadFile, BadFolder, BadParameter, FileMissing
-
-GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
+from leffa.tryon import GARMENT_TYPES
 
 
 @dataclass(frozen=True)

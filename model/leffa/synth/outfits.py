@@ -17,8 +17,8 @@ from leffa.synth.garments import (
     random_dress,
     random_top,
 )
+from leffa.tryon import GARMENT_TYPES
 
-GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
 TYPE_ODDS = (0.55, 0.22, 0.23)
 UNDER_KINDS = ("tshirt", "tank", "long_sleeve")
 

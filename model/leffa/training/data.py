@@ -13,12 +13,12 @@ from rich.progress import track
 
 from leffa.errors import BadFolder
 from leffa.preprocess.garment import prepare_garment
+from leffa.tryon import GARMENT_TYPES
 
 if TYPE_CHECKING:
     from leffa.synth import SynthPair
 
 SHARD = 125
-GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
 UNTOUCHED = (
     "person", "target", "labels", "target_labels", "parts", "keypoints", "garment_mask", "source_garment_mask"
 )  # fmt: skip

@@ -23,9 +23,10 @@ from leffa.diffusion.reference import denoise, reference_features
 from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, SCHEDULER_CONFIG, Head, Mini
 from leffa.mini.parser import ParserNet
 from leffa.preprocess.agnostic_mask import agnostic_mask
-from leffa.training.data import GARMENT_TYPES, load_shards, write_arrays
+from leffa.training.data import load_shards, write_arrays
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.recipes.mini_parser import draw_batch, predict
+from leffa.tryon import GARMENT_TYPES
 
 PURE_NOISE_SHARE = 0.35  # the first step decides where the garment goes
 UNCONDITIONAL_SHARE = 0.05  # keeps guidance usable

@@ -16,10 +16,11 @@ from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Layers, Mini, Readout, Ref
 from leffa.mini.parser import ParserNet
 from leffa.mini.readout import read_attention, refine
 from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
-from leffa.training.data import GARMENT_TYPES, load_shards, write_arrays
+from leffa.training.data import load_shards, write_arrays
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.recipes.mini_pair import look_through
 from leffa.training.sheets import write_sheet
+from leffa.tryon import GARMENT_TYPES
 
 STEPS = 3  # few: the cache shall be made in minutes, and rougher drafts make a sturdier refiner
 BATCH = 8
