@@ -17,6 +17,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from leffa.training.device import device
+
 Net = TypeVar("Net", bound=nn.Module)
 LossFunction = Callable[[Net, np.random.Generator], dict[str, Tensor]]
 
@@ -47,7 +49,7 @@ def fit(name: str, model: Net, loss: LossFunction[Net], config: LoopConfig, out:
     Writes `out/NAME.ckpt` and `out/NAME.jsonl`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    cast(Any, model).to(memory_format=torch.channels_last)  # a third faster on CPUs
+    cast(Any, model).to(device(), memory_format=torch.channels_last)  # a third faster on CPUs
     averaged = copy.deepcopy(model).requires_grad_(False)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
@@ -115,7 +117,7 @@ def _save(
 def _restore(path: Path, model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> int:
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location=device(), weights_only=True)
     model.load_state_dict(state["model"])
     averaged.load_state_dict(state["averaged"])
     optimiser.load_state_dict(state["optimiser"])

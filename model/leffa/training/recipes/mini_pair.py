@@ -24,6 +24,7 @@ from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, SCHEDULER_CONFIG, Head, Mi
 from leffa.mini.parser import ParserNet
 from leffa.preprocess.agnostic_mask import agnostic_mask
 from leffa.training.data import load_shards, write_arrays
+from leffa.training.device import device, mixed_precision, tensor
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.recipes.mini_parser import draw_batch, predict
 from leffa.tryon import GARMENT_TYPES
@@ -101,16 +102,15 @@ def look_through(parser: ParserNet, pairs: dict[str, np.ndarray]) -> None:
 @torch.inference_mode()
 def _encode(mini: Mini, pictures: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
     """uint8 [N, H, W, 3] → scaled latents float16 [N, 4, H/8, W/8]; masked pixels become mid grey first."""
+    mini.to(device())
     latents = []
     for start in track(range(0, len(pictures), ENCODE_BATCH), "encoding"):
-        batch = (
-            torch.from_numpy(pictures[start : start + ENCODE_BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        )
+        batch = tensor(pictures[start : start + ENCODE_BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
         if masks is not None:
-            batch = batch * ~torch.from_numpy(masks[start : start + ENCODE_BATCH, None])
-        with torch.autocast("cpu", torch.bfloat16):
+            batch = batch * ~tensor(masks[start : start + ENCODE_BATCH, None])
+        with mixed_precision():
             latents.append(mini.vae.encode(batch).latent_dist.mode().float() / mini.latent_std)
-    return torch.cat(latents).numpy().astype(np.float16)
+    return torch.cat(latents).cpu().numpy().astype(np.float16)
 
 
 class Pair(nn.Module):
@@ -125,7 +125,7 @@ def train_pair(mini: Mini, latents: Path, out: Path, config: LoopConfig, batch: 
     """Train `mini.unet_encoder`, `mini.unet` and `mini.head` together."""
     with np.load(latents) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    alphas = DDPMScheduler(**SCHEDULER_CONFIG).alphas_cumprod
+    alphas = DDPMScheduler(**SCHEDULER_CONFIG).alphas_cumprod.to(device())
 
     def loss(pair: Pair, rng: np.random.Generator) -> dict[str, Tensor]:
         return _loss(pair, _batch(arrays, batch, rng), alphas, rng)
@@ -135,15 +135,15 @@ def train_pair(mini: Mini, latents: Path, out: Path, config: LoopConfig, batch: 
 
 def _batch(arrays: dict[str, np.ndarray], batch: int, rng: np.random.Generator) -> dict[str, Tensor]:
     chosen = np.sort(rng.integers(len(arrays["target"]), size=batch))
-    tensors = {name: torch.from_numpy(array[chosen]) for name, array in arrays.items()}
-    tensors["densepose"] = torch.from_numpy(PART_COLOURS)[tensors.pop("parts").long()].permute(0, 3, 1, 2)
+    tensors = {name: tensor(array[chosen]) for name, array in arrays.items()}
+    tensors["densepose"] = tensor(PART_COLOURS)[tensors.pop("parts").long()].permute(0, 3, 1, 2)
     return {name: tensor.float() for name, tensor in tensors.items()}
 
 
 def _timesteps(batch: int, rng: np.random.Generator) -> Tensor:
     timesteps = rng.integers(1000, size=batch)
     timesteps[rng.random(batch) < PURE_NOISE_SHARE] = 999
-    return torch.from_numpy(timesteps)
+    return tensor(timesteps)
 
 
 def _loss(pair: Pair, data: dict[str, Tensor], alphas: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -154,9 +154,9 @@ def _loss(pair: Pair, data: dict[str, Tensor], alphas: Tensor, rng: np.random.Ge
     noise = torch.randn_like(data["target"])
     noisy = alpha * data["target"] + sigma * noise
     velocity = alpha * noise - sigma * data["target"]
-    known = torch.from_numpy(rng.random(size) >= UNCONDITIONAL_SHARE).float().view(-1, 1, 1, 1)
+    known = tensor(rng.random(size) >= UNCONDITIONAL_SHARE).float().view(-1, 1, 1, 1)
     tap = AttentionTap(FLOW_LAYER)
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision():
         features = reference_features(pair.unet_encoder, data["reference"] * known, timesteps)
         latent_in = torch.cat([noisy, data["mask"], data["masked"], data["densepose"]], 1)
         predicted = denoise(pair.unet, latent_in, timesteps, features, tap)

@@ -31,6 +31,7 @@ from torch.nn import functional as F
 
 from leffa.mini.parser import HEIGHT, LABELS, PARTS, WIDTH, ParserNet, net_inputs
 from leffa.training.data import load_shards
+from leffa.training.device import device, mixed_precision, tensor
 from leffa.training.disturb import disturbed_look, keypoints_as_detected, moved, silhouette_as_detected
 from leffa.training.loop import LoopConfig, fit
 
@@ -86,16 +87,16 @@ def class_weights(maps: NDArray[np.uint8], classes: int) -> Tensor:
     share = np.bincount(maps[:: max(1, len(maps) // 256)].ravel(), minlength=classes)[:classes] / maps[0].size
     present = share > 0
     weight = np.sqrt(np.median(share[present]) / np.maximum(share, 1e-9))
-    return torch.from_numpy(np.where(present, np.clip(weight, 0.5, 4.0), 1.0)).float()
+    return tensor(np.where(present, np.clip(weight, 0.5, 4.0), 1.0)).float()
 
 
 def parser_loss(net: nn.Module, batch: Arrays, weights: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
     """Weighted cross-entropy of labels and parts at half the picture's size."""
     inputs = net_inputs(batch["picture"], batch["silhouette"], batch["keypoints"])
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = net(*(x.contiguous(memory_format=torch.channels_last) for x in inputs))
+    with mixed_precision():
+        logits = net(*(x.to(device(), memory_format=torch.channels_last) for x in inputs))
     labels, parts = (
-        F.cross_entropy(found.float(), torch.from_numpy(batch[name][:, ::2, ::2].astype(np.int64)), weight)
+        F.cross_entropy(found.float(), tensor(batch[name][:, ::2, ::2].astype(np.int64)), weight)
         for found, name, weight in zip(logits, ("labels", "parts"), weights, strict=True)
     )
     return {"loss": labels + parts, "labels": labels, "parts": parts}
@@ -120,11 +121,12 @@ def draw_batch(
 def predict(net: nn.Module, batch: Arrays) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Labels and parts of a drawn batch at half size, uint8 [B, H/2, W/2] each."""
     found: list[list[NDArray[np.uint8]]] = [[], []]
+    place = next(net.parameters()).device
     for start in range(0, len(batch["picture"]), 8):
         piece = slice(start, start + 8)
         inputs = net_inputs(batch["picture"][piece], batch["silhouette"][piece], batch["keypoints"][piece])
-        for kind, logits in zip(found, net(*inputs), strict=True):
-            kind.append(logits.argmax(1).byte().numpy())
+        for kind, logits in zip(found, net(*(x.to(place) for x in inputs)), strict=True):
+            kind.append(logits.argmax(1).byte().cpu().numpy())
     return np.concatenate(found[0]), np.concatenate(found[1])
 
 

@@ -17,6 +17,7 @@ from leffa.mini.parser import ParserNet
 from leffa.mini.readout import read_attention, refine
 from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
 from leffa.training.data import load_shards, write_arrays
+from leffa.training.device import device, mixed_precision, tensor
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.recipes.mini_pair import look_through
 from leffa.training.sheets import write_sheet
@@ -41,6 +42,7 @@ def cache_answers(
     pairs.pop("keypoints")
     pairs["mask"] = np.stack([agnostic_mask(labels, parts, kind) for labels, parts, kind in looks])
     pairs["cloth"] = np.stack([clothing_mask(labels, kind) for labels, _, kind in looks])
+    mini.to(device())
     drawn = [
         _draw(mini, pipeline, pairs, start) for start in track(range(0, len(kinds), BATCH), "drawing answers")
     ]
@@ -56,12 +58,12 @@ def _draw(
 ) -> dict[str, np.ndarray]:
     batch = {name: array[start : start + BATCH] for name, array in pairs.items()}
     generator = torch.Generator().manual_seed(start)
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision():
         drawn = pipeline(
             _tensor(batch["person"]) * 2 - 1,
             _tensor(batch["garment"]) * 2 - 1,
-            torch.from_numpy(batch["mask"][:, None]).float(),
-            torch.from_numpy(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
+            tensor(batch["mask"][:, None]).float(),
+            tensor(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
             inference_steps=STEPS,
             guidance_scale=1.0,
             generator=generator,
@@ -70,10 +72,10 @@ def _draw(
         assert drawn.tap is not None
         readout = read_attention(mini.head, drawn.tap)
     return {
-        "decoded": (drawn.images.float() * 255).round().byte().numpy(),
-        "flow": readout.flow.half().numpy(),
-        "mask_logit": readout.mask_logit.half().numpy(),
-        "shade": readout.shade.half().numpy(),
+        "decoded": (drawn.images.float() * 255).round().byte().cpu().numpy(),
+        "flow": readout.flow.half().cpu().numpy(),
+        "mask_logit": readout.mask_logit.half().cpu().numpy(),
+        "shade": readout.shade.half().cpu().numpy(),
     }
 
 
@@ -92,15 +94,15 @@ def train_refiner(mini: Mini, answers: Path, out: Path, config: LoopConfig, batc
     fit("refiner", mini.refiner, loss, config, out, resume)
     last = {name: array[-SHEET_ROWS:] for name, array in arrays.items()}
     with torch.no_grad():
-        answer = _answer(mini.refiner, last, torch.from_numpy(last["mask"][:, None]).float())[1]
+        answer = _answer(mini.refiner, last, tensor(last["mask"][:, None]).float())[1]
     columns = (_tensor(last[name]) for name in ("person", "garment", "target"))
-    write_sheet(out / "refiner.png", [*columns, torch.from_numpy(last["decoded"]).float() / 255, answer])
+    write_sheet(out / "refiner.png", [*columns, tensor(last["decoded"]).float() / 255, answer])
 
 
 def _loss(refiner: Refiner, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    mask = torch.from_numpy(batch["mask"][:, None]).float()
+    mask = tensor(batch["mask"][:, None]).float()
     layers, answer = _answer(refiner, batch, mask)
-    true_mask = torch.from_numpy(batch["garment_mask"][:, None] > 0).float()
+    true_mask = tensor(batch["garment_mask"][:, None] > 0).float()
     entropy = F.binary_cross_entropy(layers.garment.clamp(1e-4, 1 - 1e-4), true_mask, reduction="none")
     area = mask.sum() + 1
     outline = (entropy * mask).sum() / area
@@ -112,13 +114,13 @@ def _answer(refiner: Refiner, batch: dict[str, np.ndarray], mask: Tensor) -> tup
     """The layers, and the answer [B, 3, H, W] that they come to."""
     photo = _tensor(batch["person"])
     garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
-    readout = Readout(*(torch.from_numpy(batch[name]).float() for name in ("flow", "mask_logit", "shade")))
-    with torch.autocast("cpu", torch.bfloat16):
+    readout = Readout(*(tensor(batch[name]).float() for name in ("flow", "mask_logit", "shade")))
+    with mixed_precision():
         layers = refine(
             refiner, readout, photo=photo, mask=mask,
-            decoded=torch.from_numpy(batch["decoded"]).float() / 255,
-            cloth=torch.from_numpy(batch["cloth"][:, None]).float(), garment=garment,
-            densepose=torch.from_numpy(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
+            decoded=tensor(batch["decoded"]).float() / 255,
+            cloth=tensor(batch["cloth"][:, None]).float(), garment=garment,
+            densepose=tensor(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
         )  # fmt: skip
     layers = Layers(*(layer.float() for layer in vars(layers).values()))
     return layers, compose(layers, photo, warp(garment[:, :3], readout.flow, *photo.shape[-2:]))
@@ -126,4 +128,4 @@ def _answer(refiner: Refiner, batch: dict[str, np.ndarray], mask: Tensor) -> tup
 
 def _tensor(pictures: np.ndarray) -> Tensor:
     """uint8 [B, H, W, C] → float [B, C, H, W] in 0..1."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    return tensor(pictures).permute(0, 3, 1, 2).float() / 255

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from leffa.mini.nets import Mini
 from leffa.training.data import load_shards
+from leffa.training.device import mixed_precision, tensor
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.sheets import write_sheet
 
@@ -40,7 +41,7 @@ def train_vae(mini: Mini, data: Path, out: Path, config: LoopConfig, batch: int,
     _start_as_pyramid(vae)
     fit("vae", vae, loss, config, out, resume)
     with torch.no_grad():
-        sample = torch.from_numpy(pictures[:: max(1, len(pictures) // 64)][:64]).permute(0, 3, 1, 2)
+        sample = tensor(pictures[:: max(1, len(pictures) // 64)][:64]).permute(0, 3, 1, 2)
         latents = vae.encode(sample.float() / 127.5 - 1).latent_dist.mode()
         mini.latent_std.copy_(latents.std())
         decoded = vae.decode(latents[:SHEET_ROWS]).sample / 2 + 0.5
@@ -117,11 +118,11 @@ def _crops(pictures: np.ndarray, batch: int, rng: np.random.Generator) -> Tensor
         top, left = rng.integers(height - CROP + 1), rng.integers(width - CROP + 1)
         crop = pictures[index, top : top + CROP, left : left + CROP]
         crops.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
-    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return tensor(np.stack(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _loss(vae: AutoencoderKL, picture: Tensor) -> dict[str, Tensor]:
-    with torch.autocast(picture.device.type, torch.bfloat16):
+    with mixed_precision():
         posterior = vae.encode(picture).latent_dist
         decoded = vae.decode(posterior.sample()).sample.float()
     pixels = (decoded - picture).abs().mean()
