@@ -71,6 +71,10 @@ def agnostic_mask(labels: Labels, parts: Labels, garment_type: str) -> Mask:
         zone = _upper_zone(labels, parts, unit) | _lower_zone(labels, parts, unit)
     if not zone.any() and not clothing.any():
         return clothing
+    if garment_type != "dresses":
+        # Of a dress one half gives way; parsers also take a top and a skirt of one colour for a dress.
+        upper = grow(_among(parts, (*TORSO, *ARMS)), MARGIN * unit)
+        clothing &= (labels != DRESS) | (zone if garment_type == "upper_body" else ~upper)
     zone |= grow(clothing, MARGIN * unit)
     return zone & ~_kept(labels, parts, garment_type, unit)
 
@@ -78,7 +82,7 @@ def agnostic_mask(labels: Labels, parts: Labels, garment_type: str) -> Mask:
 def clothing_mask(labels: Labels, garment_type: str) -> Mask:
     """Return the pixels of the worn garments that a new `garment_type` replaces: bool [H, W].
 
-    A dress gives way to a top as well as to trousers; a dress replaces whatever is worn, above and below.
+    A dress gives way to a top and to trousers (within the mask); a new dress replaces whatever is worn.
     Raises UnknownGarmentType for an unknown garment type.
     """
     if garment_type not in CLOTHING_LABELS:

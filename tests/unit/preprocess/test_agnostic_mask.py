@@ -59,9 +59,20 @@ def test_never_covers_head_hands_or_feet(labels: np.ndarray, parts: np.ndarray, 
 @given(*small_maps, st.sampled_from(TYPES))
 def test_covers_the_old_garment(labels: np.ndarray, parts: np.ndarray, garment_type: str) -> None:
     old = clothing_mask(labels, garment_type) & ~np.isin(parts, (3, 4, 5, 6))
+    if garment_type != "dresses":
+        old &= labels != DRESS  # only its upper or lower half gives way
     if garment_type == "lower_body":
         old &= ~np.isin(parts, range(15, 23))  # an arm in front of a skirt stays
     assert (agnostic_mask(labels, parts, garment_type) | ~old).all()
+
+
+def test_of_a_dress_only_the_half_that_is_replaced_gives_way() -> None:
+    labels, parts = standing_person()
+    labels[np.isin(labels, (UPPER, PANTS))] = DRESS
+    chest, shins = (slice(50, 80), slice(80, 110)), (slice(190, 230), slice(78, 90))
+    lower, upper = agnostic_mask(labels, parts, "lower_body"), agnostic_mask(labels, parts, "upper_body")
+    assert not lower[chest].any() and lower[shins].all()
+    assert upper[chest].all() and not upper[shins].any()
 
 
 @pytest.mark.parametrize("garment_type", TYPES)

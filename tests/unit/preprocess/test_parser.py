@@ -94,8 +94,8 @@ def test_mirroring_swaps_left_and_right(pairs: list) -> None:
 
 def test_disturbed_samples_keep_shapes_and_ranges(shards: Path) -> None:
     people = recipe.load_people(shards)
-    batch = recipe.draw_batch(people, np.arange(16), np.random.default_rng(3))
-    assert batch["picture"].shape == (16, 256, 192, 3) and batch["picture"].dtype == np.uint8
+    batch = recipe.draw_batch(people, np.arange(12), np.random.default_rng(3))
+    assert batch["picture"].shape == (12, 256, 192, 3) and batch["picture"].dtype == np.uint8
     assert batch["labels"].max() < LABELS and batch["parts"].max() < PARTS
     assert batch["silhouette"].min() >= 0 and batch["silhouette"].max() <= 1
     assert batch["keypoints"][..., 2].min() >= 0 and batch["keypoints"][..., 2].max() <= 1

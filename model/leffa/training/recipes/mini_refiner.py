@@ -107,7 +107,7 @@ def _loss(refiner: Refiner, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
     area = mask.sum() + 1
     outline = (entropy * mask).sum() / area
     pixels = ((answer - _tensor(batch["target"])).abs() * mask).sum() / (3 * area)
-    return {"loss": 4 * pixels + 0.5 * outline, "pixels": pixels, "outline": outline}
+    return {"loss": 4 * pixels + 2 * outline, "pixels": pixels, "outline": outline}
 
 
 def _answer(refiner: Refiner, batch: dict[str, np.ndarray], mask: Tensor) -> tuple[Layers, Tensor]:
