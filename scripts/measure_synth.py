@@ -14,6 +14,7 @@ import os
 import platform
 import time
 
+import cv2
 import numpy as np
 
 from leffa.synth import SynthPair, sample
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--supersample", type=int, default=1)
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
+    cv2.setNumThreads(1)  # one core is measured
     sample(0, height, width, options.supersample)  # compiles the rasteriser
     begun = time.process_time()
     pairs = [sample(seed, height, width, options.supersample) for seed in range(1, options.pairs + 1)]
