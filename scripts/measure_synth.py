@@ -1,6 +1,7 @@
 """How fast synthetic pairs are drawn, and how exact their flow is, on one core of this machine.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python scripts/measure_synth.py [--pairs 60] [--size 192x256] [--supersample 1]
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python scripts/measure_synth.py \\
+        [--pairs 60] [--size 192x256] [--supersample 1]
 
 An image is one of a pair's person, target and two flats, labels included. The flow figure is the mean PSNR
 between the target's garment and the flat warped by the true flow (leffa.synth.pairs.flow_psnr).
