@@ -48,9 +48,9 @@ class MiniConfig:
     parser_batch: int = 12
     pair: LoopConfig = LoopConfig(steps=1450, learning_rate=8e-4)
     pair_batch: int = 8
-    answers: int = 900
-    refiner: LoopConfig = LoopConfig(steps=900, learning_rate=1.5e-3)
-    refiner_batch: int = 4
+    answers: int = 800
+    refiner: LoopConfig = LoopConfig(steps=2600, learning_rate=1.5e-3)
+    refiner_batch: int = 6
     seed: int = 0
 
 
