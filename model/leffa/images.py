@@ -6,8 +6,6 @@ EXIF orientation, animations (their first frame).
 """
 
 import io
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +22,6 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from leffa.errors import (
     BadMask,
-    CannotWrite,
     EmptyFile,
     EmptyMask,
     FileMissing,
@@ -38,6 +35,7 @@ from leffa.errors import (
     UnknownOutputFormat,
     UnsupportedFormat,
 )
+from leffa.files import whole_file
 
 # Opened by class, not by Image.open: that looks at the size as well, but only warns below 180 megapixels.
 OPENERS: dict[str, Callable[[IO[bytes]], Image.Image]] = {
@@ -334,15 +332,5 @@ def _exif(notes: Mapping[str, str]) -> Image.Exif:
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a file whole or not at all; raises CannotWrite."""
-    try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(draft, 0o644)
-            os.replace(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
-    except OSError as error:
-        raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error
+    with whole_file(path) as draft:
+        draft.write_bytes(data)

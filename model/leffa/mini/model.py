@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class MiniModel:
 
     def __init__(self, nets: Mini, detector: LandmarkDetector, parser: Parser, device: str) -> None:
         self.device = device
-        self.weights_hash = weights_hash() if WEIGHTS.exists() else "untrained"
+        self.weights_hash = weights_hash()
         self._nets = nets.to(device)
         self._detector = detector
         self._parser = parser
@@ -79,16 +79,16 @@ class MiniModel:
             "labels": window.cut(labels, HEIGHT, WIDTH, cv2.INTER_NEAREST),
             "parts": window.cut(parts, HEIGHT, WIDTH, cv2.INTER_NEAREST),
         }
+        mask = _native_mask(request, window, native)
         conditions = Conditions(
             window=window,
             photo=window.cut(request.person, HEIGHT, WIDTH, cv2.INTER_AREA),
-            mask=_native_mask(request, window, native),
+            mask=mask,
             cloth=clothing_mask(native["labels"], request.garment_type),
             parts=native["parts"],
             garment=garment,
-            photo_mask=np.zeros((height, width), np.uint8),
+            photo_mask=_photo_mask(request, window, mask),
         )
-        conditions = replace(conditions, photo_mask=_photo_mask(request, conditions))
         return Scene(
             mask=conditions.photo_mask,
             densepose=((PART_COLOURS[parts] + 1) * 127.5).astype(np.uint8),
@@ -214,15 +214,14 @@ def _native_mask(
     return mask
 
 
-def _photo_mask(request: TryOnRequest, seen: Conditions) -> NDArray[np.uint8]:
+def _photo_mask(request: TryOnRequest, window: Window, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The agnostic mask at the photo's size, 0 or 255; zero outside the window."""
     blank = np.zeros(request.person.shape[:2], np.uint8)
-    window = seen.window
     if request.mask is not None:
         piece = window.cut(request.mask, window.height, window.width, cv2.INTER_NEAREST)
     else:
         soft = cv2.resize(
-            seen.mask.astype(np.float32), (window.width, window.height), interpolation=cv2.INTER_LINEAR
+            mask.astype(np.float32), (window.width, window.height), interpolation=cv2.INTER_LINEAR
         )
         piece = (soft * 255).astype(np.uint8)
     return window.paste(blank, np.where(piece > 127, 255, 0).astype(np.uint8))

@@ -6,7 +6,6 @@ them unchanged; only :class:`Head` and :class:`Refiner` are ours.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from leffa.diffusion.unets import build_unets
+from leffa.files import whole_file
 
 HEIGHT, WIDTH = 256, 192
 LATENT_SCALE = 8
@@ -200,9 +200,8 @@ class Mini(nn.Module):
         """Write fp16 safetensors without the cross-attention weights that Leffa never uses."""
         state = {key: value.half().contiguous() for key, value in self.state_dict().items() if not _dead(key)}
         state["latent_std"] = self.latent_std.float()
-        half_written = path.with_suffix(".part")
-        save_file(state, half_written)
-        os.replace(half_written, path)
+        with whole_file(path) as draft:
+            save_file(state, draft)
 
     def load(self, path: Path = WEIGHTS) -> Mini:
         """Read what :meth:`save` wrote.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from rich.progress import track
 
 from leffa.errors import BadFolder
+from leffa.files import whole_file
 from leffa.preprocess.garment import prepare_garment
 from leffa.tryon import GARMENT_TYPES
 
@@ -60,9 +60,8 @@ def load_shards(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an .npz that is there whole or not at all."""
-    half_written = path.with_suffix(".part.npz")
-    np.savez(half_written, allow_pickle=False, **arrays)
-    os.replace(half_written, path)
+    with whole_file(path) as draft:
+        np.savez(draft, allow_pickle=False, **arrays)
 
 
 def _shard(folder: Path, start: int) -> Path:

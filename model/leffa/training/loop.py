@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from leffa.files import whole_file
 from leffa.training.device import device
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -103,15 +103,14 @@ def _schedule(step: int, config: LoopConfig) -> float:
 def _save(
     path: Path, model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, step: int
 ) -> None:
-    half_written = path.with_suffix(".part")
     state = {
         "step": step,
         "model": model.state_dict(),
         "averaged": averaged.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
-    torch.save(state, half_written)
-    os.replace(half_written, path)
+    with whole_file(path) as draft:
+        torch.save(state, draft)
 
 
 def _restore(path: Path, model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from torch import Tensor
+
+from leffa.files import whole_file
 
 
 def write_sheet(path: Path, columns: Sequence[Tensor]) -> None:
@@ -17,6 +18,5 @@ def write_sheet(path: Path, columns: Sequence[Tensor]) -> None:
         [column.float().clamp(0, 1).cpu().numpy() for column in columns], 3
     )  # [B, 3, H, n W]
     picture = (rows.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8).reshape(-1, rows.shape[3], 3)
-    half_written = path.with_suffix(".part.png")
-    cv2.imwrite(str(half_written), picture[..., ::-1])
-    os.replace(half_written, path)
+    with whole_file(path) as draft:
+        cv2.imwrite(str(draft), picture[..., ::-1])
