@@ -17,13 +17,34 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "model")]
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch  # noqa: E402
-from checks import checkpoint, pipeline, transform, unets  # noqa: E402
+from checks import (  # noqa: E402
+    agnostic_mask,
+    checkpoint,
+    densepose_net,
+    densepose_post,
+    human_parsing,
+    openpose_decode,
+    openpose_net,
+    pipeline,
+    schp_net,
+    schp_prepost,
+    transform,
+    unets,
+)
 from checks.fixture import DamagedFixture, Fixture, Result  # noqa: E402
 
 KINDS: dict[str, Callable[[Fixture], Iterator[Result]]] = {
     "unets": unets.check,
     "pipeline": pipeline.check,
     "transform": transform.check,
+    "agnostic_mask": agnostic_mask.check,
+    "densepose_net": densepose_net.check,
+    "densepose_post": densepose_post.check,
+    "human_parsing": human_parsing.check,
+    "openpose_decode": openpose_decode.check,
+    "openpose_net": openpose_net.check,
+    "schp_net": schp_net.check,
+    "schp_prepost": schp_prepost.check,
 }
 MANIFESTS = "checkpoint_*.json.gz"
 
@@ -53,7 +74,7 @@ def _sources(folder: Path) -> list[Path]:
         return [folder]
     held = {
         path.parent
-        for pattern in ("*/fixture.json", "*/tensors.safetensors")
+        for pattern in ("*/fixture.json", "*/tensors.safetensors", "*/arrays.npz")
         for path in folder.glob(pattern)
     }
     sources = sorted([*held, *folder.glob(MANIFESTS)])
