@@ -1,0 +1,1 @@
+"""Official weights: which files there are, how to get, read, check and convert them, and their licences."""
