@@ -1,5 +1,6 @@
 """The readable heart: a photo and a garment go in, the photo with that garment worn comes out.
 
+Pose transfer takes the same road: a photo and a pose go in, that person in that pose comes out.
 Read :meth:`TryOn.__call__` top to bottom; each verb lives in the room its noun names.
 """
 
@@ -23,10 +24,12 @@ from leffa.errors import (
     UnknownModel,
     UnknownPreset,
 )
+from leffa.official import SPECS, OfficialOptions
 
 GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
 PRESETS = ("exact", "fast", "turbo")
-MODELS = ("mini",)
+EMBEDDED = "mini"
+MODELS = (EMBEDDED, *SPECS)
 STEPS = (1, 100)
 GUIDANCE = (0.0, 20.0)
 SEEDS = (0, 2**32 - 1)
@@ -40,7 +43,9 @@ class TryOnRequest:
     """One try-on. Pictures are uint8 RGB [H, W, 3] of any size; the garment may be RGBA.
 
     mask: uint8 [H, W] of the photo's size, white = repaint; the model's own when None. Options that are None
-    take the model's default.
+    take the model's default. preprocess_garment squares and centres a cut-out (RGBA) garment first; sleeves,
+    length and protect steer the mask (see preprocess.masks.policy); upstream_faults repeats what upstream's
+    demo does wrong (see README's list) instead of correcting it. Both concern the official models only.
     """
 
     person: Picture
@@ -53,17 +58,41 @@ class TryOnRequest:
     preset: str | None = None
     ref_acceleration: bool = False
     repaint: bool = False
+    preprocess_garment: bool = False
+    sleeves: str = "auto"
+    length: str = "auto"
+    protect: tuple[str, ...] = ()
+    upstream_faults: bool = False
     mask: Picture | None = None
+
+
+@dataclass(frozen=True)
+class PoseRequest:
+    """One pose transfer: the person of one photo takes the pose of the person of another.
+
+    Pictures are uint8 RGB [H, W, 3] of any size; the answer has the size of `pose`.
+    """
+
+    person: Picture
+    pose: Picture
+    model: str | None = None
+    seed: int = 0
+    inference_steps: int | None = None
+    guidance_scale: float | None = None
+    preset: str | None = None
+    ref_acceleration: bool = False
+
+
+Request = TryOnRequest | PoseRequest
+PICTURES = ("person", "garment", "mask", "pose")
 
 
 @dataclass(frozen=True)
 class Parameters:
     """What a request comes to once the model's defaults are filled in."""
 
-    garment_type: str
     inference_steps: int
     guidance_scale: float
-    preset: str
     ref_acceleration: bool
     repaint: bool
 
@@ -111,9 +140,13 @@ class Restored:
 
 
 class Model(Protocol):
-    """What a model brings: its facts, and the three verbs of a try-on."""
+    """What a model brings: its facts, and the three verbs of a try-on.
+
+    weights is "embedded" or "official"; task "tryon" or "pose".
+    """
 
     name: str
+    task: str
     weights: str
     weights_hash: str
     device: str
@@ -121,7 +154,7 @@ class Model(Protocol):
     default_steps: int
     default_guidance: float
 
-    def preprocess(self, request: TryOnRequest) -> Scene:
+    def preprocess(self, request: Any) -> Scene:
         """Find the person, the mask and the garment; raises the BadPerson, NoGarment and BadMask errors."""
 
     def generate(
@@ -134,7 +167,7 @@ class Model(Protocol):
     ) -> Any:
         """Denoise; raises Cancelled."""
 
-    def restore(self, request: TryOnRequest, scene: Scene, generated: Any) -> Restored:
+    def restore(self, request: Any, scene: Scene, generated: Any) -> Restored:
         """Bring the model's answer back into the photo."""
 
 
@@ -144,22 +177,31 @@ class TryOn:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.model, self.weights, self.weights_hash = model.name, model.weights, model.weights_hash
-        self.device, self.dtype = model.device, model.dtype
+        self.task, self.device, self.dtype = model.task, model.device, model.dtype
 
     @classmethod
-    def load(cls, model: str = "mini", device: str = "cpu") -> TryOn:
-        """Load a model by its id; raises UnknownModel, UnsupportedWeights."""
+    def load(
+        cls, model: str = EMBEDDED, device: str = "auto", options: OfficialOptions | None = None
+    ) -> TryOn:
+        """Load a model by its id: the embedded one, or an official one from the weights folder of `options`.
+
+        Raises UnknownModel, UnsupportedWeights, FileMissing, and BadParameter for a device that is not there.
+        """
         if model not in MODELS:
             raise UnknownModel(
                 f"There is no model {model!r}.", field="model", allowed=list(MODELS), received=model
             )
-        from leffa.mini.model import load
+        if model == EMBEDDED:
+            from leffa.mini.model import load
 
-        return cls(load(device))
+            return cls(load(device))
+        from leffa.official.model import load as load_official
+
+        return cls(load_official(model, device, options or OfficialOptions()))
 
     def __call__(
         self,
-        request: TryOnRequest,
+        request: Request,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> TryOnResult:
@@ -188,30 +230,36 @@ class TryOn:
             flow=restored.flow,
             seed=request.seed,
             model=self.model,
-            parameters=vars(parameters),
+            parameters=_as_used(request, parameters),
             findings=scene.findings,
             timings=timings,
         )
 
-    def resolve(self, request: TryOnRequest) -> Parameters:
+    def resolve(self, request: Request) -> Parameters:
         """Fill in the model's defaults. Raises BadParameter's subclasses and BadMask's."""
-        _one_of(UnknownGarmentType, "garment_type", request.garment_type, GARMENT_TYPES)
         _one_of(UnknownModel, "model", request.model or self.model, (self.model,))
         _one_of(UnknownPreset, "preset", request.preset or "exact", PRESETS)
-        _check_mask(request)
+        if isinstance(request, TryOnRequest):
+            _one_of(UnknownGarmentType, "garment_type", request.garment_type, GARMENT_TYPES)
+            _check_mask(request)
         steps = self._model.default_steps if request.inference_steps is None else request.inference_steps
         scale = self._model.default_guidance if request.guidance_scale is None else request.guidance_scale
         _within("inference_steps", steps, STEPS)
         _within("guidance_scale", scale, GUIDANCE)
         _within("seed", request.seed, SEEDS)
         return Parameters(
-            garment_type=request.garment_type,
             inference_steps=steps,
             guidance_scale=scale,
-            preset=request.preset or "exact",
             ref_acceleration=request.ref_acceleration or request.preset in ("fast", "turbo"),
-            repaint=request.repaint,
+            repaint=isinstance(request, TryOnRequest) and request.repaint,
         )
+
+
+def _as_used(request: Request, parameters: Parameters) -> dict[str, Any]:
+    """Every option of the request with the values really used; pictures, model and seed are told apart."""
+    asked = {name: value for name, value in vars(request).items() if name not in (*PICTURES, "model", "seed")}
+    used = {"preset": request.preset or "exact"} | vars(parameters)
+    return {name: used.get(name, value) for name, value in asked.items()}
 
 
 @contextmanager

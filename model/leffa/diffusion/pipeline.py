@@ -1,11 +1,12 @@
 """One batch of try-ons in latent space: encode, denoise, decode."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from leffa.diffusion import transform
@@ -48,7 +49,9 @@ class PipelineOutput:
 class LeffaPipeline:
     """VAE, the pair of UNets and a DDPM scheduler, joined. Holds no state of a request: share it freely.
 
-    The networks decide device and dtype; latents between the steps are float32.
+    The networks decide device and dtype; latents between the steps are float32. With `visit` the networks
+    live where they are (in main memory) and each goes to that device only while it works, for GPUs that
+    cannot hold them all.
     """
 
     def __init__(
@@ -57,11 +60,13 @@ class LeffaPipeline:
         reference_unet: UNet2DConditionModel,
         unet: UNet2DConditionModel,
         scheduler: DDPMScheduler,
+        visit: torch.device | None = None,
     ) -> None:
         self.vae = vae
         self.reference_unet = reference_unet
         self.unet = unet
         self.scheduler = scheduler
+        self.visit = visit
 
     @torch.no_grad()
     def __call__(
@@ -128,7 +133,9 @@ class LeffaPipeline:
 
     def decode(self, latents: Tensor) -> Tensor:
         """latents [B, 4, h, w] to pictures [B, 3, H, W], float32 0..1."""
-        pictures = self.vae.decode((latents / self.vae.config.scaling_factor).to(self.vae.dtype)).sample
+        with self._at_work(self.vae):
+            scaled = latents.to(self.vae.device) / self.vae.config.scaling_factor
+            pictures = self.vae.decode(scaled.to(self.vae.dtype)).sample
         return (pictures.float() / 2 + 0.5).clamp(0, 1)
 
     def predict(
@@ -143,12 +150,15 @@ class LeffaPipeline:
         """The guided prediction [B, 4, h, w] float32 for latents [B, 4, h, w] at a timestep."""
         parts = (latents, conditions.mask, conditions.masked_latent, conditions.densepose)
         latent_in = torch.cat([part.to(self.unet.dtype) for part in parts], dim=1)  # [B, 12, h, w]
-        if guidance_scale is None or not needs_unconditional(guidance_scale):
-            return denoise(self.unet, latent_in, timestep, features, tap).float()
-        doubled = denoise(self.unet, torch.cat([latent_in] * 2), timestep, features, tap).float()
+        guided = guidance_scale is not None and needs_unconditional(guidance_scale)
+        with self._at_work(self.unet):
+            rows = torch.cat([latent_in] * 2) if guided else latent_in
+            predicted = denoise(self.unet, rows, timestep, features, tap).float()
+        if guidance_scale is None or not guided:
+            return predicted
         if tap is not None:
             _keep_conditional(tap)
-        unconditional, conditional = doubled.chunk(2)
+        unconditional, conditional = predicted.chunk(2)
         return guide(unconditional, conditional, guidance_scale)
 
     def features(self, conditions: Conditions, timestep: int, guidance_scale: float | None) -> list[Tensor]:
@@ -156,7 +166,23 @@ class LeffaPipeline:
         garment = conditions.garment_latent.to(self.reference_unet.dtype)
         if needs_unconditional(guidance_scale):
             garment = torch.cat([torch.zeros_like(garment), garment])
-        return reference_features(self.reference_unet, garment, timestep)
+        with self._at_work(self.reference_unet):
+            return reference_features(self.reference_unet, garment, timestep)
+
+    @contextmanager
+    def _at_work(self, network: nn.Module) -> Iterator[None]:
+        """While inside, the network's weights are on the device of `visit`; main memory keeps them too."""
+        if self.visit is None:
+            yield
+            return
+        home = {name: parameter.data for name, parameter in network.named_parameters()}
+        try:
+            for parameter in network.parameters():
+                parameter.data = parameter.data.to(self.visit)
+            yield
+        finally:
+            for name, parameter in network.named_parameters():
+                parameter.data = home[name]
 
     def _tap(self, layer: str | None) -> AttentionTap | None:
         if layer is not None and layer not in attention_layers(self.unet):
@@ -165,7 +191,8 @@ class LeffaPipeline:
 
     def _sample_latent(self, picture: Tensor, draw: Draw, name: str) -> Tensor:
         """A sample of the posterior, scaled, float32 [B, 4, h, w]."""
-        posterior = self.vae.encode(picture.to(self.vae.device, self.vae.dtype)).latent_dist
+        with self._at_work(self.vae):
+            posterior = self.vae.encode(picture.to(self.vae.device, self.vae.dtype)).latent_dist
         mean, std = posterior.mean.float(), posterior.std.float()
         return (mean + std * draw(name, mean.shape).to(mean.device)) * self.vae.config.scaling_factor
 

@@ -66,17 +66,22 @@ def resize_and_center(picture: np.ndarray, height: int, width: int) -> np.ndarra
             f"expected uint8 [H, W], [H, W, 3] or [H, W, 4], not {picture.dtype} {picture.shape}"
         )
     rgb = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture[..., :3]
-    ratio = min(height / rgb.shape[0], width / rgb.shape[1])
-    fitted = tuple(int(side * ratio) for side in rgb.shape[:2])
+    top, left, *fitted = fitted_box(rgb.shape[0], rgb.shape[1], height, width)
     if min(fitted) == 0:
         raise ValueError(
             f"a picture of {rgb.shape[1]} x {rgb.shape[0]} pixels is too narrow for {width} x {height}"
         )
     resized = cv2.resize(np.ascontiguousarray(rgb), fitted[::-1], interpolation=cv2.INTER_CUBIC)
     canvas = np.full((height, width, 3), 255, np.uint8)
-    top, left = (height - fitted[0]) // 2, (width - fitted[1]) // 2
     canvas[top : top + fitted[0], left : left + fitted[1]] = resized
     return canvas
+
+
+def fitted_box(rows: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of a picture of rows x columns on height x width; may be empty."""
+    ratio = min(height / rows, width / columns)
+    fitted = int(rows * ratio), int(columns * ratio)
+    return (height - fitted[0]) // 2, (width - fitted[1]) // 2, *fitted
 
 
 def garment_on_canvas(garment: np.ndarray) -> np.ndarray:
@@ -84,16 +89,24 @@ def garment_on_canvas(garment: np.ndarray) -> np.ndarray:
 
     Half-transparent edges stay half transparent in the result. ValueError where nothing is opaque.
     """
-    cutout = Image.fromarray(garment)
-    box = cutout.getchannel("A").getbbox()
-    if box is None:
-        raise ValueError("the garment picture is fully transparent")
     side = GARMENT_CANVAS[1]
-    square = cutout.crop(_square_around(box, cutout.width, cutout.height))
+    square = Image.fromarray(garment).crop(garment_square(garment))
     square = square.resize((side, side), Image.Resampling.LANCZOS)
     canvas = Image.new("RGBA", GARMENT_CANVAS[::-1], (255, 255, 255, 255))
     canvas.paste(square, (0, (GARMENT_CANVAS[0] - side) // 2), square)
     return np.array(canvas)
+
+
+def garment_square(garment: np.ndarray) -> tuple[int, int, int, int]:
+    """What garment_on_canvas cuts out of an RGBA garment: left, top, right, bottom, also beyond the picture.
+
+    ValueError where nothing is opaque.
+    """
+    cutout = Image.fromarray(garment)
+    box = cutout.getchannel("A").getbbox()
+    if box is None:
+        raise ValueError("the garment picture is fully transparent")
+    return _square_around(box, cutout.width, cutout.height)
 
 
 def repaint(person: np.ndarray, result: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -1,0 +1,152 @@
+"""From a request to what the pipeline takes: canvas, mask, DensePose, garment, as upstream's demo has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from leffa.diffusion import transform
+from leffa.diffusion.transform import ModelInputs, model_inputs
+from leffa.errors import BadParameter, EmptyMask, Finding, NoGarment, PersonCutOff
+from leffa.official.canvas import Canvas
+from leffa.official.sight import BodyPainter, Sight
+from leffa.preprocess.densepose import BodyMap
+from leffa.preprocess.label_merge import merge
+from leffa.preprocess.masks import MaskPolicy, apply_policy, dress_code_mask, hd_mask
+from leffa.tryon import PoseRequest, Scene, TryOnRequest
+from leffa.weights.catalogue import ModelSpec
+
+Picture = NDArray[np.uint8]
+PARSING_SIZE = (384, 512)  # (width, height) at which upstream's demo parses and finds keypoints
+MASK_RULES = {"viton_hd": hd_mask, "dress_code": dress_code_mask}
+MIN_MASK = 0.005  # of the canvas: less cannot show a garment
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The pipeline's inputs, and how the person's photo and the garment's picture lie on their canvases."""
+
+    inputs: ModelInputs
+    person: Canvas
+    garment: Canvas
+
+
+def tryon_scene(sight: Sight, spec: ModelSpec, request: TryOnRequest) -> Scene:
+    """What a try-on repaints and sees. Raises BadPerson's and BadMask's, NoGarment, BadParameter."""
+    width, height = spec.size
+    canvas, person = Canvas.fit(request.person, (height, width), "human_image")
+    garment_canvas, garment = _garment(request, (height, width))
+    body = sight.densepose.detect(person, exact=request.upstream_faults)
+    small = _resized(person, PARSING_SIZE)
+    seen = sight.parser.parse(small)
+    parse = merge(seen.atr, seen.lip, exact=True) if request.upstream_faults else seen.parse
+    if request.mask is None:
+        mask = _resized(_mask(sight, spec, request, small, parse, body.parts), spec.size)
+    else:
+        mask = canvas.put(request.mask)
+    _check_mask(mask, request)
+    densepose = _painted(body, spec)
+    inputs = model_inputs(person, garment, mask, densepose, height, width)
+    return Scene(
+        mask=np.where(canvas.cut(mask) > 127, 255, 0).astype(np.uint8),
+        densepose=canvas.cut(densepose),
+        parsing=canvas.cut_labels(_labels(parse, spec.size)),
+        conditions=Conditions(inputs, canvas, garment_canvas),
+        findings=_several(body),
+    )
+
+
+def pose_scene(densepose: BodyPainter, spec: ModelSpec, request: PoseRequest) -> Scene:
+    """What a pose transfer sees: the whole photo of the pose is repainted. Raises BadPerson's."""
+    width, height = spec.size
+    canvas, pose = Canvas.fit(request.pose, (height, width), "pose_image")
+    person_canvas, person = Canvas.fit(request.person, (height, width), "human_image")
+    body = densepose.detect(pose)
+    painted = _painted(body, spec)
+    everything = np.full((height, width), 255, np.uint8)
+    # Upstream's demo blends the coordinates' picture like a photo here (LeffaTransform without a dataset).
+    inputs = model_inputs(pose, person, everything, painted, height, width)
+    return Scene(
+        mask=canvas.cut(everything),
+        densepose=canvas.cut(painted),
+        parsing=np.zeros(request.pose.shape[:2], np.uint8),
+        conditions=Conditions(inputs, canvas, person_canvas),
+        findings=_several(body),
+    )
+
+
+def _mask(
+    sight: Sight, spec: ModelSpec, request: TryOnRequest, photo: Picture, parse: Picture, parts: Picture
+) -> Picture:
+    """The agnostic mask, uint8 0 or 255 of PARSING_SIZE like photo and parse."""
+    keypoints = sight.keypoints.detect(photo, exact=request.upstream_faults)
+    rule = MASK_RULES[spec.id]
+    mask = rule(parse, keypoints, request.garment_type, PARSING_SIZE, exact=request.upstream_faults)
+    policy = MaskPolicy(request.sleeves, request.length, request.protect)
+    return apply_policy(mask, parse, _labels(parts, PARSING_SIZE), request.garment_type, policy)
+
+
+def _garment(request: TryOnRequest, size: tuple[int, int]) -> tuple[Canvas, Picture]:
+    """The garment on its canvas; a cut-out is centred first where that is asked for, else laid on white."""
+    garment = request.garment
+    if garment.shape[2] == 3:
+        if request.preprocess_garment:
+            raise BadParameter(
+                "preprocess_garment needs a garment cut out of its background.",
+                field="preprocess_garment",
+                fix="Send a PNG with a transparent background, or leave preprocess_garment out.",
+            )
+        return Canvas.fit(garment, size, "garment_image")
+    if not garment[..., 3].any():
+        raise NoGarment("The garment picture is fully transparent.", field="garment_image")
+    if not request.preprocess_garment:
+        alpha = garment[..., 3:] / 255
+        on_white = (garment[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+        return Canvas.fit(on_white, size, "garment_image")
+    centred = transform.resize_and_center(transform.garment_on_canvas(garment), *size)
+    return Canvas(garment.shape[:2], size, _centred_box(garment, size)), centred
+
+
+def _centred_box(garment: Picture, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Where garment_on_canvas puts the whole garment picture; parts of it may lie off the canvas."""
+    left, top, right, _ = transform.garment_square(garment)
+    scale = size[1] / (right - left)
+    border = (size[0] - size[1]) / 2
+    return border - top * scale, -left * scale, garment.shape[0] * scale, garment.shape[1] * scale
+
+
+def _painted(body: BodyMap, spec: ModelSpec) -> Picture:
+    """The body as the model was trained to see it, uint8 [H, W, 3]."""
+    return {"segmentation": body.segmentation, "part_index": body.part_index, "iuv": body.uvi}[spec.densepose]
+
+
+def _check_mask(mask: Picture, request: TryOnRequest) -> None:
+    if request.mask is not None and not (mask > 127).any():
+        raise EmptyMask("Nothing of the mask is left.", field="mask_image")
+    if (mask > 127).mean() < MIN_MASK and request.mask is None:
+        raise PersonCutOff(field="human_image")
+
+
+def _several(body: BodyMap) -> list[Finding]:
+    if body.people < 2:
+        return []
+    return [
+        Finding(
+            "several_persons",
+            f"{body.people} people were found; the most prominent one is dressed.",
+            "Crop the photo around one person.",
+        )
+    ]
+
+
+def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """To (width, height) with Pillow's default, as upstream does it."""
+    return np.asarray(Image.fromarray(picture).resize(size))
+
+
+def _labels(labels: Picture, size: tuple[int, int]) -> Picture:
+    """To (width, height); no label is blended."""
+    return np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))

@@ -1,0 +1,99 @@
+"""What an official model sees of a photo: clothes, keypoints, body parts; loaded once for all models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leffa.mini.landmarks import LandmarkDetector
+from leffa.official.options import OfficialOptions
+from leffa.preprocess.densepose import BodyMap, DensePose
+from leffa.preprocess.detectron2_adapter import Detectron2DensePose
+from leffa.preprocess.keypoints import from_mediapipe
+from leffa.preprocess.openpose import OpenPose
+from leffa.preprocess.parsing import HumanParser, ParsedPerson
+from leffa.preprocess.segformer import SegformerParser
+from leffa.weights.catalogue import preferred
+from leffa.weights.reading import read_state
+
+Picture = NDArray[np.uint8]
+SCHP_CHECKPOINTS = ("201908301523-atr", "201908261155-lip")
+
+
+class ClothingParser(Protocol):
+    """Labels clothes."""
+
+    def parse(self, photo: Picture) -> ParsedPerson:
+        """uint8 RGB [H, W, 3] to ATR labels and neck, 0..18."""
+
+
+class KeypointDetector(Protocol):
+    """Finds the body's joints."""
+
+    def detect(self, photo: Picture, exact: bool = False) -> NDArray[np.float64]:
+        """uint8 RGB [H, W, 3] to [18, 2] in OpenPose's order; (0, 0) is missing. Raises NoPerson."""
+
+
+class BodyPainter(Protocol):
+    """Finds the body's surface."""
+
+    def detect(self, photo: Picture, exact: bool = False) -> BodyMap:
+        """uint8 RGB [H, W, 3] to parts and surface coordinates. Raises NoPerson."""
+
+
+@dataclass(frozen=True)
+class MediaPipe:
+    """The embedded model's detector in OpenPose's place; see keypoints.from_mediapipe for the difference."""
+
+    detector: LandmarkDetector
+
+    def detect(self, photo: Picture, exact: bool = False) -> NDArray[np.float64]:
+        """As KeypointDetector; `exact` means nothing here. Raises NoPerson, PersonTooSmall."""
+        return from_mediapipe(self.detector.detect(photo).keypoints, (photo.shape[1], photo.shape[0]))
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The three preprocessors of a try-on."""
+
+    parser: ClothingParser
+    keypoints: KeypointDetector
+    densepose: BodyPainter
+
+
+@cache
+def open_eyes(options: OfficialOptions, device: str) -> Sight:
+    """Load what the options name from the weights folder. Raises FileMissing, UnsupportedWeights."""
+    return Sight(_parser(options, device), _keypoints(options, device), densepose(options, device))
+
+
+@cache
+def densepose(options: OfficialOptions, device: str) -> BodyPainter:
+    """The DensePose network alone, which is all that pose transfer needs."""
+    state = read_state(preferred(options.weights / "densepose" / "model_final_162be9.pkl"))
+    backend = Detectron2DensePose if options.densepose == "detectron2" else DensePose
+    return backend.load(state, device)
+
+
+def _parser(options: OfficialOptions, device: str) -> ClothingParser:
+    weights = options.weights
+    if options.parser == "segformer":
+        return SegformerParser.load(weights / "humanparsing" / "segformer", device)
+    if options.parser == "schp":
+        folder = weights / "schp"
+        atr, lip = (read_state(preferred(folder / f"exp-schp-{name}.pth")) for name in SCHP_CHECKPOINTS)
+        return HumanParser.from_schp(atr, lip, device)
+    folder = weights / "humanparsing"
+    return HumanParser.from_onnx(folder / "parsing_atr.onnx", folder / "parsing_lip.onnx", device)
+
+
+def _keypoints(options: OfficialOptions, device: str) -> KeypointDetector:
+    if options.keypoints == "openpose":
+        return OpenPose.load(
+            read_state(preferred(options.weights / "openpose" / "body_pose_model.pth")), device
+        )
+    return MediaPipe(LandmarkDetector())
