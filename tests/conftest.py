@@ -1,5 +1,6 @@
 """What every suite shares: pictures to try on, and the loaded model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,19 @@ def model():
     from leffa.tryon import TryOn
 
     return TryOn.load("mini")
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a weights folder with checkpoints of zeros, for what looks at names and sizes only."""
+    from leffa.official import SPECS
+
+    def make(*models: str, size: int = 0) -> Path:
+        folder = tmp_path / "weights"
+        folder.mkdir(exist_ok=True)
+        for model in models:
+            with (folder / SPECS[model].checkpoint).open("wb") as file:
+                file.truncate(size)
+        return folder
+
+    return make

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from leffa.errors import Finding, LeffaError
-    from leffa.tryon import TryOn, TryOnRequest, TryOnResult
+    from leffa.tryon import PoseRequest, TryOn, TryOnRequest, TryOnResult
 
 _HOMES = {
     "Finding": "leffa.errors",
     "LeffaError": "leffa.errors",
+    "PoseRequest": "leffa.tryon",
     "TryOn": "leffa.tryon",
     "TryOnRequest": "leffa.tryon",
     "TryOnResult": "leffa.tryon",
 }
-__all__ = ["Finding", "LeffaError", "TryOn", "TryOnRequest", "TryOnResult", "__version__"]
+__all__ = ["Finding", "LeffaError", "PoseRequest", "TryOn", "TryOnRequest", "TryOnResult", "__version__"]
 __version__ = "0.1.0"
 
 

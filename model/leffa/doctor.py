@@ -8,30 +8,39 @@ from pathlib import Path
 from typing import Any
 
 import leffa
+from leffa.engine.pool import Pool, open_pool
+from leffa.engine.protocol import ModelStatus
 from leffa.settings import Settings
+from leffa.weights.catalogue import all_files, preferred
 
-PACKAGES = ("torch", "diffusers", "safetensors", "numpy", "pillow", "opencv-python-headless", "fastapi")
+PACKAGES = (
+    "torch", "diffusers", "safetensors", "onnxruntime", "transformers", "numpy", "pillow",
+    "opencv-python-headless", "fastapi",
+)  # fmt: skip
 EMBEDDED = Path(leffa.__file__).parent / "mini" / "weights"
-# What the official layout holds in the weights folder.
-OFFICIAL = (
-    "virtual_tryon.pth",
-    "virtual_tryon_dc.pth",
-    "pose_transfer.pth",
-    "stable-diffusion-inpainting",
-    "stable-diffusion-xl-1.0-inpainting-0.1",
-    "densepose",
-    "schp",
-    "humanparsing",
-    "openpose",
-)
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file or folder of weights with its size in bytes; 0 where it is missing."""
+    """A file of weights with its size in bytes; 0 where it is missing."""
 
     name: str
     size: int
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """How a model would run: `state` as GET /models has it; device, dtype and memory None where it cannot."""
+
+    id: str
+    state: str
+    reason: str
+    missing: list[str]
+    command: str | None
+    device: str | None
+    dtype: str | None
+    memory: str | None
+    memory_gb: float | None
 
 
 @dataclass(frozen=True)
@@ -43,11 +52,14 @@ class Report:
     cores: int
     memory_gb: float
     gpu: str | None
+    devices: list[str]
     embedded: list[WeightsFile]
     official: list[WeightsFile]
     model_path: str
+    models: list[ModelPlan]
     model: str
     device: str
+    dtype: str
     ready: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,23 +68,53 @@ class Report:
 
 
 def examine(settings: Settings) -> Report:
-    """Look at this machine and at the weights; imports torch, so it takes a few seconds."""
+    """Look at this machine and at the weights; imports torch, so it takes a few seconds.
+
+    Raises UnknownModel where the settings name a model that does not exist.
+    """
+    from leffa.device import available_devices
+
     embedded = [
         WeightsFile(path.name, path.stat().st_size) for path in sorted(EMBEDDED.glob("*.safetensors"))
     ]
-    official = [WeightsFile(name, _size(settings.model_path / name)) for name in OFFICIAL]
+    official = [WeightsFile(file.path, _size(settings.model_path / file.path)) for file in all_files()]
+    pool = open_pool(settings)
+    pool.survey()
+    chosen = _plan(pool.statuses[pool.shelf.default])
     return Report(
         python=platform.python_version(),
         versions={"leffa": leffa.__version__, **{name: _version(name) for name in PACKAGES}},
         cores=_cores(),
         memory_gb=_memory_gb(),
         gpu=_gpu(),
+        devices=available_devices(),
         embedded=embedded,
         official=official,
         model_path=str(settings.model_path),
-        model=settings.model,
-        device=settings.device,
-        ready=bool(embedded),
+        models=_plans(pool),
+        model=chosen.id,
+        device=chosen.device or settings.device,
+        dtype=chosen.dtype or settings.dtype,
+        ready=chosen.state == "waiting" and chosen.device is not None and not chosen.missing,
+    )
+
+
+def _plans(pool: Pool) -> list[ModelPlan]:
+    return [_plan(status) for status in pool.statuses.values()]
+
+
+def _plan(status: ModelStatus) -> ModelPlan:
+    known, place = status.known, status.placement
+    return ModelPlan(
+        id=known.id,
+        state=status.state,
+        reason=status.reason,
+        missing=list(known.missing),
+        command=known.command,
+        device=place.device if place else None,
+        dtype=place.dtype if place else None,
+        memory=place.networks if place else None,
+        memory_gb=round(place.size / 1024**3, 1) if place else None,
     )
 
 
@@ -84,9 +126,8 @@ def _version(package: str) -> str:
 
 
 def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return path.stat().st_size if path.is_file() else 0
+    found = preferred(path)
+    return found.stat().st_size if found.is_file() else 0
 
 
 def _cores() -> int:

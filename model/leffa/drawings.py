@@ -7,13 +7,15 @@ import numpy as np
 
 from leffa import images
 
-# One colour a clothing label (ATR, 0 to 17): background, hat, hair, sunglasses, upper clothes, skirt,
-# trousers, dress, belt, left shoe, right shoe, face, left leg, right leg, left arm, right arm, bag, scarf.
+# One colour a clothing label (ATR, and the neck of the official parsers): background, hat, hair, sunglasses,
+# upper clothes, skirt, trousers, dress, belt, left shoe, right shoe, face, left leg, right leg, left arm,
+# right arm, bag, scarf, neck.
 LABEL_COLOURS = np.array(
     [
         [0, 0, 0], [170, 60, 200], [120, 72, 40], [40, 40, 40], [230, 80, 60], [240, 160, 60],
         [60, 110, 200], [220, 70, 140], [140, 140, 60], [90, 60, 160], [130, 90, 210], [250, 205, 170],
         [90, 200, 120], [50, 160, 90], [120, 220, 220], [60, 170, 190], [150, 110, 70], [200, 200, 90],
+        [255, 170, 120],
     ],
     np.uint8,
 )  # fmt: skip

@@ -1,24 +1,31 @@
-"""A try-on from files to a file, as the command line runs it: new, or the same one again."""
+"""A picture from files to a file, as the command line makes it: new, or the same one again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from leffa import drawings, images, provenance
+from leffa.engine.shelf import find_shelf, official_options
 from leffa.errors import BadFolder, Finding, NoProvenance
+from leffa.preprocess.masks import MaskPolicy
 from leffa.provenance import Record
 from leffa.settings import Settings
-from leffa.tryon import TryOn, TryOnRequest, TryOnResult
+from leffa.tryon import PICTURES, PoseRequest, Request, TryOn, TryOnRequest, TryOnResult
 
-OPTIONS = {option.name for option in fields(TryOnRequest)} - {"person", "garment", "mask"}
+Task = Literal["tryon", "pose"]
+REQUESTS: dict[Task, Callable[..., Request]] = {"tryon": TryOnRequest, "pose": PoseRequest}
+OPTIONS = {
+    "tryon": {option.name for option in fields(TryOnRequest)} - {*PICTURES},
+    "pose": {option.name for option in fields(PoseRequest)} - {*PICTURES},
+}
 Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Errand:
-    """What to make: input files by name (person, garment, mask), options named as in TryOnRequest.
+    """What to make: input files by name (person, garment, mask, pose), options named as in the request.
 
     For a replay ``record`` is what the picture says about itself and ``original`` its bytes.
     """
@@ -28,6 +35,11 @@ class Errand:
     record: Record | None = None
     original: bytes = b""
     inputs: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """Whether it is a try-on or a pose transfer."""
+        return _task(self.paths)
 
 
 @dataclass(frozen=True)
@@ -39,26 +51,32 @@ class Done:
     seed: int
 
 
-def new(person: Path, garment: Path, mask: Path | None, options: dict[str, Any]) -> Errand:
-    """An errand from paths and options; raises FileMissing or ImageTooLarge."""
-    paths = {"person": person, "garment": garment} | ({"mask": mask} if mask else {})
+def new(paths: dict[str, Path], options: dict[str, Any]) -> Errand:
+    """An errand from paths and options; raises FileMissing, ImageTooLarge, or BadParameter."""
+    _check_policy(options)
     return Errand(paths, options, inputs={name: images.read_file(path) for name, path in paths.items()})
 
 
-def again(picture: Path, person: Path | None, garment: Path | None, mask: Path | None) -> Errand:
-    """The errand that made ``picture``; inputs that are not named are looked for where they were.
+def again(picture: Path, given: Mapping[str, Path | None]) -> Errand:
+    """The errand that made ``picture``; inputs that are not given are looked for where they were.
 
     Raises NoProvenance, FileMissing, or ReplayMismatch where an input is not the recorded one.
     """
     original = images.read_file(picture)
     record = provenance.read(original)
-    if not set(record.parameters) <= OPTIONS:
+    task = _task(record.inputs)
+    if task != _task(given):
+        raise NoProvenance(f"{picture} was made by `leffa {task}`.", fix=f"Use `leffa {task} --replay`.")
+    if not set(record.parameters) <= OPTIONS[task]:
         raise NoProvenance("The picture was made with options that do not exist here.")
-    given = {"person": person, "garment": garment, "mask": mask}
     paths = {name: given.get(name) or provenance.find_input(record, name, picture) for name in record.inputs}
     inputs = {name: images.read_file(path) for name, path in paths.items()}
     provenance.check_inputs(record, inputs)
-    options = {**record.parameters, "seed": record.seed, "model": record.model}
+    # JSON has no tuples.
+    parameters = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in record.parameters.items()
+    }
+    options = {**parameters, "seed": record.seed, "model": record.model}
     return Errand(paths, options, record, original, inputs)
 
 
@@ -68,8 +86,7 @@ def run(errand: Errand, out: Path, debug_dir: Path | None, report: Report) -> Do
     request, findings = _to_request(errand)
     _check_folders(out, debug_dir)
     report("load", 0, 1)
-    settings = Settings()
-    model = TryOn.load(request.model or settings.model, settings.device)
+    model = open_model(errand.task, errand.options.get("garment_type"), request.model)
     report("load", 1, 1)
     if errand.record is not None:
         provenance.check_weights(errand.record, model.weights_hash)
@@ -82,14 +99,35 @@ def run(errand: Errand, out: Path, debug_dir: Path | None, report: Report) -> Do
     return Done([*findings, *result.findings], seconds, result.seed)
 
 
-def _to_request(errand: Errand) -> tuple[TryOnRequest, list[Finding]]:
-    person = images.decode(errand.inputs["person"], name="PERSON")
-    garment = images.decode(errand.inputs["garment"], name="GARMENT")
-    pixels, mask = person.on_white, None
+def open_model(task: Task, garment_type: str | None = None, wanted: str | None = None) -> TryOn:
+    """The model that answers, loaded as the settings say. Raises UnknownModel and what loading raises."""
+    settings = Settings()
+    shelf = find_shelf(settings)
+    chosen = shelf.choose(task, garment_type, wanted)
+    shelf.named(chosen.id, task)  # the settings' own choice may not be here either
+    return TryOn.load(chosen.id, settings.device, official_options(settings))
+
+
+def _task(inputs: Mapping[str, object]) -> Task:
+    return "pose" if "pose" in inputs else "tryon"
+
+
+def _check_policy(options: dict[str, Any]) -> None:
+    """Refuse a word that is none before anything heavy begins."""
+    MaskPolicy(options.get("sleeves", "auto"), options.get("length", "auto"), options.get("protect", ()))
+
+
+def _to_request(errand: Errand) -> tuple[Request, list[Finding]]:
+    pictures, findings = {}, []
+    for name in errand.inputs:
+        if name != "mask":
+            picture = images.decode(errand.inputs[name], name=name.upper())
+            pictures[name] = picture.pixels if name == "garment" else picture.on_white
+            findings += picture.findings
     if "mask" in errand.inputs:
-        mask = images.decode_mask(errand.inputs["mask"], pixels.shape[:2], name="--mask")
-    request = TryOnRequest(person=pixels, garment=garment.pixels, mask=mask, **errand.options)
-    return request, person.findings + garment.findings
+        size = pictures["person"].shape[:2]
+        pictures["mask"] = images.decode_mask(errand.inputs["mask"], size, name="--mask")
+    return REQUESTS[errand.task](**pictures, **errand.options), findings
 
 
 def _describe(errand: Errand, model: TryOn, result: TryOnResult) -> Record:
@@ -107,9 +145,12 @@ def _check_folders(out: Path, debug_dir: Path | None) -> None:
         raise BadFolder(f"{debug_dir} is not a folder.")
 
 
-def _write_maps(folder: Path, result: TryOnResult, request: TryOnRequest) -> None:
+def _write_maps(folder: Path, result: TryOnResult, request: Request) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     maps = drawings.draw_maps(result)
-    maps["garment"] = images.encode(drawings.warp_garment(request.garment[..., :3], result.flow))
+    name, source = (
+        ("person", request.person) if isinstance(request, PoseRequest) else ("garment", request.garment)
+    )
+    maps[name] = images.encode(drawings.warp_garment(source[..., :3], result.flow))
     for name, data in maps.items():
         images.write_file(folder / f"{name}.png", data)

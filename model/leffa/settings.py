@@ -1,6 +1,7 @@
 """Every setting of the service: one line and one default each. Nothing else reads the environment."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -8,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from leffa.images import Limits
 
 MEGABYTE = 1024**2
+AUTO = "auto"
 
 
 class Settings(BaseSettings):
@@ -17,8 +19,25 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", alias="LEFFA_HOST", description="address to listen on")
     port: int = Field(8000, alias="PORT", ge=0, le=65_535, description="port to listen on")
-    model: str = Field("mini", alias="LEFFA_MODEL", description="model that answers when none is asked for")
-    device: str = Field("cpu", alias="LEFFA_DEVICE", description="device to run on, as torch names it")
+    model: str = Field(AUTO, alias="LEFFA_MODEL", description="model that answers when none is asked for")
+    device: str = Field(AUTO, alias="LEFFA_DEVICE", description="auto, cpu, mps, cuda or cuda:N")
+    dtype: Literal["auto", "float16", "bfloat16", "float32"] = Field(
+        "auto", alias="LEFFA_DTYPE", description="precision of the official models"
+    )
+    parser: Literal["onnx", "schp", "segformer"] = Field(
+        "onnx", alias="LEFFA_PARSER", description="who labels the clothes for the official models"
+    )
+    keypoints: Literal["openpose", "mediapipe"] = Field(
+        "openpose", alias="LEFFA_KEYPOINTS", description="who finds the joints for the official models"
+    )
+    densepose: Literal["torch", "detectron2"] = Field(
+        "torch", alias="LEFFA_DENSEPOSE", description="what runs the DensePose weights"
+    )
+    allow_non_commercial: bool = Field(
+        True,
+        alias="LEFFA_ALLOW_NON_COMMERCIAL",
+        description="whether parts that exclude commerce may be used",
+    )
     model_path: Path = Field(
         Path("model_weights"), alias="MODEL_PATH", description="folder of the official weights"
     )

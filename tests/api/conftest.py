@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,15 +18,16 @@ from PIL import Image
 from leffa.errors import Cancelled
 from leffa.service.app import create_app
 from leffa.settings import Settings
-from leffa.tryon import TryOnRequest, TryOnResult
+from leffa.tryon import Request, TryOnResult
 
 READY_SECONDS = 60
+NOWHERE = Path("no-official-weights")  # a developer's own weights must not change what is tested
 
 
 @contextmanager
-def running(load: Callable[[], Any], wait: bool = True, **settings: Any) -> Iterator[httpx.Client]:
-    """The service with a model from ``load``, listening on a free port; gives a client for it."""
-    app = create_app(Settings(_env_file=None, **settings), load)
+def running(load: Callable[[str], Any], wait: bool = True, **settings: Any) -> Iterator[httpx.Client]:
+    """The service with models from ``load``, listening on a free port; gives a client for it."""
+    app = create_app(Settings(**{"_env_file": None, "model_path": NOWHERE, **settings}), load)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -51,14 +53,20 @@ def until(condition: Callable[[], Any], seconds: float = READY_SECONDS) -> None:
 class Puppet:
     """Stands in for a model where a state is needed that the real one cannot be brought into."""
 
-    model, weights, weights_hash, device, dtype = "mini", "embedded", "0" * 64, "cpu", "float32"
+    weights_hash, device, dtype = "0" * 64, "cpu", "float32"
 
-    def __init__(self, act: Callable[[TryOnRequest, Callable[[], bool]], None]) -> None:
+    def __init__(
+        self,
+        act: Callable[[Request, Callable[[], bool]], None] = lambda request, cancelled: None,
+        model: str = "mini",
+    ) -> None:
         self.act = act
+        self.model, self.weights = model, "embedded" if model == "mini" else "official"
 
-    def __call__(self, request: TryOnRequest, progress: Any = None, cancelled: Any = None) -> TryOnResult:
+    def __call__(self, request: Request, progress: Any = None, cancelled: Any = None) -> TryOnResult:
         self.act(request, cancelled)
         plain = np.zeros(request.person.shape[:2], np.uint8)
+        pictures = ("person", "garment", "mask", "pose", "model", "seed")
         return TryOnResult(
             image=255 - request.person,
             mask=plain,
@@ -67,8 +75,8 @@ class Puppet:
             garment_mask=plain,
             flow=np.zeros((8, 6, 2), np.float32),
             seed=request.seed,
-            model="mini",
-            parameters={"garment_type": request.garment_type},
+            model=self.model,
+            parameters={name: value for name, value in vars(request).items() if name not in pictures},
             findings=[],
             timings={"generate": 0.01},
         )
@@ -82,7 +90,7 @@ class Gate:
         self.open = threading.Event()
         self.stopped = threading.Event()
 
-    def __call__(self, request: TryOnRequest, cancelled: Callable[[], bool]) -> None:
+    def __call__(self, request: Request, cancelled: Callable[[], bool]) -> None:
         self.entered.set()
         while not self.open.wait(0.01):
             if cancelled():
@@ -101,14 +109,14 @@ def gate() -> Iterator[Gate]:
 @pytest.fixture(scope="session")
 def client(model: Any) -> Iterator[httpx.Client]:
     """A client of the real service with the real model."""
-    with running(lambda: model) as client:
+    with running(lambda name: model) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def puppet_client() -> Iterator[httpx.Client]:
     """A client of the service around a model that answers at once."""
-    with running(lambda: Puppet(lambda request, cancelled: None)) as client:
+    with running(lambda name: Puppet(model=name)) as client:
         yield client
 
 

@@ -26,9 +26,9 @@ def test_health_names_the_model(client) -> None:
 def test_it_is_loading_until_it_is_ready(tools, send, small_png) -> None:
     loaded = threading.Event()
 
-    def load():
+    def load(name):
         loaded.wait(20)
-        return tools.Puppet(lambda request, cancelled: None)
+        return tools.Puppet()
 
     with tools.running(load, wait=False) as client:
         answer = client.get("/health")
@@ -44,7 +44,7 @@ def test_it_is_loading_until_it_is_ready(tools, send, small_png) -> None:
 
 
 def test_a_model_that_cannot_load_says_why(tools, send, small_png) -> None:
-    def load():
+    def load(name):
         raise OSError("the weights are gone")
 
     with tools.running(load) as client:
@@ -55,7 +55,10 @@ def test_a_model_that_cannot_load_says_why(tools, send, small_png) -> None:
 
 
 def test_requests_wait_in_line_and_a_full_line_says_so(tools, send, small_png, gate) -> None:
-    with tools.running(lambda: tools.Puppet(gate), queue_size=2) as client, ThreadPoolExecutor(3) as pool:
+    with (
+        tools.running(lambda name: tools.Puppet(gate), queue_size=2) as client,
+        ThreadPoolExecutor(3) as pool,
+    ):
         waiting = [pool.submit(send, client, small_png, small_png, seed=i) for i in range(3)]
         tools.until(lambda: client.get("/health").json()["queue_depth"] == 3)
         refused = send(client, small_png, small_png)
@@ -67,7 +70,7 @@ def test_requests_wait_in_line_and_a_full_line_says_so(tools, send, small_png, g
 
 
 def test_health_answers_while_the_model_works(tools, send, small_png, gate) -> None:
-    with tools.running(lambda: tools.Puppet(gate)) as client, ThreadPoolExecutor(1) as pool:
+    with tools.running(lambda name: tools.Puppet(gate)) as client, ThreadPoolExecutor(1) as pool:
         working = pool.submit(send, client, small_png, small_png)
         gate.entered.wait(20)
         begun = time.monotonic()
@@ -78,7 +81,7 @@ def test_health_answers_while_the_model_works(tools, send, small_png, gate) -> N
 
 
 def test_a_client_that_goes_away_stops_the_work(tools, send, small_png, gate) -> None:
-    with tools.running(lambda: tools.Puppet(gate)) as client:
+    with tools.running(lambda name: tools.Puppet(gate)) as client:
         with pytest.raises(httpx.ReadTimeout), httpx.Client(base_url=client.base_url, timeout=1) as hasty:
             send(hasty, small_png, small_png)
         assert gate.stopped.wait(10)
@@ -93,7 +96,7 @@ def test_a_client_that_goes_away_leaves_the_line(tools, send, small_png, gate) -
         seeds.append(request.seed)
         gate(request, cancelled)
 
-    with tools.running(lambda: tools.Puppet(act)) as client, ThreadPoolExecutor(1) as pool:
+    with tools.running(lambda name: tools.Puppet(act)) as client, ThreadPoolExecutor(1) as pool:
         first = pool.submit(send, client, small_png, small_png, seed=1)
         gate.entered.wait(20)
         with pytest.raises(httpx.ReadTimeout), httpx.Client(base_url=client.base_url, timeout=1) as hasty:
@@ -107,7 +110,7 @@ def test_a_client_that_goes_away_leaves_the_line(tools, send, small_png, gate) -
 
 def test_stopping_the_service_ends_the_work(tools, send, small_png, gate) -> None:
     with ThreadPoolExecutor(1) as pool:
-        with tools.running(lambda: tools.Puppet(gate)) as client:
+        with tools.running(lambda name: tools.Puppet(gate)) as client:
             working = pool.submit(send, client, small_png, small_png)
             gate.entered.wait(20)
         assert gate.stopped.is_set()
@@ -142,12 +145,6 @@ def test_a_request_id_is_kept_if_it_is_a_plain_word(puppet_client) -> None:
     assert len(replaced.headers["x-request-id"]) == 32
 
 
-def test_models_lists_what_can_be_asked_for(client) -> None:
-    (info,) = client.get("/models").json()
-    assert (info["id"], info["weights"], info["demonstration"]) == ("mini", "embedded", True)
-    assert info["limits"]["inference_steps"] == {"minimum": 1, "maximum": 100}
-
-
 def test_the_home_page_leads_to_the_docs(puppet_client) -> None:
     assert puppet_client.get("/").headers["location"] == "/docs"
     assert "swagger" in puppet_client.get("/docs").text.lower()
@@ -155,29 +152,46 @@ def test_the_home_page_leads_to_the_docs(puppet_client) -> None:
 
 def test_the_openapi_document_shows_every_field_and_every_problem(puppet_client) -> None:
     document = puppet_client.get("/openapi.json").json()
-    call = document["paths"]["/tryon"]["post"]
-    fields = call["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
-    assert {"human_image", "garment_image", "mask_image", "seed", "num_images"} <= set(fields)
-    problems = {
-        code
-        for status in ("400", "413", "415", "422", "500", "503")
-        for code in call["responses"][status]["content"]["application/problem+json"]["examples"]
-    }
-    assert {"no_person", "image_too_large", "queue_full", "unknown_parameter"} <= problems
+    for address, names in (
+        ("/tryon", {"human_image", "garment_image", "mask_image", "sleeves", "protect", "upstream_faults"}),
+        ("/pose-transfer", {"human_image", "pose_image", "seed", "num_images"}),
+    ):
+        call = document["paths"][address]["post"]
+        fields = call["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+        assert names <= set(fields)
+        problems = {
+            code
+            for status in ("400", "413", "415", "422", "500", "503")
+            for code in call["responses"][status]["content"]["application/problem+json"]["examples"]
+        }
+        assert {"no_person", "image_too_large", "queue_full", "unknown_parameter"} <= problems
     assert "Problem" in document["components"]["schemas"]
 
 
 def test_the_names_of_the_api_are_those_of_the_model() -> None:
     from leffa import images, tryon
-    from leffa.service import schemas
+    from leffa.preprocess import masks
+    from leffa.service import fields
 
-    assert get_args(schemas.GarmentType) == tryon.GARMENT_TYPES
-    assert get_args(schemas.Preset) == tryon.PRESETS
-    assert get_args(schemas.OutputFormat) == tuple(images.WRITE_FORMATS)
+    assert get_args(fields.GarmentType) == tryon.GARMENT_TYPES
+    assert get_args(fields.Preset) == tryon.PRESETS
+    assert get_args(fields.OutputFormat) == tuple(images.WRITE_FORMATS)
+    assert get_args(fields.Fit) == masks.REACHES
+    assert get_args(fields.Protected) == masks.PROTECTABLE
 
 
-def test_an_engine_can_be_stopped_before_it_began(tools) -> None:
+def test_every_field_reaches_the_model() -> None:
+    from leffa.service.fields import CALLS, NAMES
+
+    ours = {"output_format", "num_images"}
+    for call in CALLS:
+        sent = {*call.fields.model_fields, *(NAMES[name] for name in call.files)}
+        assert sent - ours == set(call.request.__dataclass_fields__)
+
+
+def test_an_engine_can_be_stopped_before_it_began() -> None:
     from leffa.engine.local import LocalEngine
+    from leffa.engine.pool import open_pool
+    from leffa.settings import Settings
 
-    engine = LocalEngine(lambda: tools.Puppet(lambda request, cancelled: None), queue_size=1)
-    engine.stop()
+    LocalEngine(open_pool(Settings(_env_file=None)), queue_size=1).stop()

@@ -111,6 +111,11 @@ def test_no_form_at_all(puppet_client) -> None:
         ("seed", "tuesday", "parameter_out_of_range"),
         ("num_images", "5", "parameter_out_of_range"),
         ("num_images", "2", "parameter_out_of_range"),
+        ("sleeves", "wide", "parameter_out_of_range"),
+        ("length", "Long", "parameter_out_of_range"),
+        ("protect", "hands, feet", "parameter_out_of_range"),
+        ("preprocess_garment", "maybe", "parameter_out_of_range"),
+        ("upstream_faults", "2", "parameter_out_of_range"),
         ("ref_acceleration", "perhaps", "parameter_out_of_range"),
         ("garment_type", "shoes", "unknown_garment_type"),
         ("preset", "instant", "unknown_preset"),
@@ -197,7 +202,7 @@ def test_what_the_model_says_is_passed_on(tools, send, small_png) -> None:
     def nobody(request, cancelled) -> None:
         raise NoPerson(field="human_image")
 
-    with tools.running(lambda: tools.Puppet(nobody)) as client:
+    with tools.running(lambda name: tools.Puppet(nobody)) as client:
         check(send(client, small_png, small_png), "no_person", "human_image")
 
 
@@ -219,7 +224,7 @@ def test_a_model_that_breaks_does_not_take_the_service_along(
         if faults:
             raise faults.pop()
 
-    with tools.running(lambda: tools.Puppet(act)) as client:
+    with tools.running(lambda name: tools.Puppet(act)) as client:
         body = check(send(client, small_png, small_png), code)
         assert "nobody thought of" not in str(body)
         assert send(client, small_png, small_png).status_code == 200

@@ -57,7 +57,7 @@ def test_the_picture_carries_what_it_takes_to_make_it_again(answer, client, pers
     assert record.ai_generated
     assert record.seed == 7
     assert record.model == "mini"
-    assert record.weights_sha256 == client.app.state.engine.model.weights_hash
+    assert record.weights_sha256 == client.app.state.engine.default.facts.weights_hash
     assert record.inputs == {
         "person": provenance.sha256(person_png),
         "garment": provenance.sha256(garment_png),

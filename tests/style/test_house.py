@@ -114,6 +114,7 @@ def test_the_package_offers_exactly_these_names() -> None:
     assert sorted(leffa.__all__) == [
         "Finding",
         "LeffaError",
+        "PoseRequest",
         "TryOn",
         "TryOnRequest",
         "TryOnResult",

@@ -33,5 +33,5 @@ def test_the_identity_flow_leaves_a_garment_as_it_is() -> None:
 
 
 def test_every_label_has_a_colour_of_its_own() -> None:
-    assert drawings.LABEL_COLOURS.shape == (18, 3)
-    assert len(np.unique(drawings.LABEL_COLOURS, axis=0)) == 18
+    assert drawings.LABEL_COLOURS.shape == (19, 3)
+    assert len(np.unique(drawings.LABEL_COLOURS, axis=0)) == 19

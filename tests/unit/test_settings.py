@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from leffa.engine.shelf import official_options
+from leffa.official import OfficialOptions
 from leffa.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,8 +24,13 @@ def example() -> dict[str, tuple[str, str]]:
     return found
 
 
+def written(value: object) -> str:
+    """A value as one writes it into such a file."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def test_the_example_lists_every_setting_with_its_default() -> None:
-    expected = {field.alias: str(field.default) for field in Settings.model_fields.values()}
+    expected = {field.alias: written(field.default) for field in Settings.model_fields.values()}
     assert {name: value for name, (_, value) in example().items()} == expected
 
 
@@ -40,8 +47,31 @@ def test_the_environment_wins(monkeypatch) -> None:
     assert settings.limits.file_bytes == 3 * 1024**2
 
 
-def test_nonsense_is_refused(monkeypatch) -> None:
-    monkeypatch.setenv("PORT", "a lot")
+def test_the_official_models_get_what_is_set(monkeypatch) -> None:
+    assert official_options(Settings(_env_file=None)) == OfficialOptions()
+    for name, value in (
+        ("MODEL_PATH", "elsewhere"),
+        ("LEFFA_DTYPE", "bfloat16"),
+        ("LEFFA_PARSER", "schp"),
+        ("LEFFA_KEYPOINTS", "mediapipe"),
+        ("LEFFA_DENSEPOSE", "detectron2"),
+    ):
+        monkeypatch.setenv(name, value)
+    options = official_options(Settings(_env_file=None))
+    assert options == OfficialOptions(Path("elsewhere"), "bfloat16", "schp", "mediapipe", "detectron2")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "a lot"),
+        ("LEFFA_DTYPE", "float8"),
+        ("LEFFA_PARSER", "eyes"),
+        ("LEFFA_ALLOW_NON_COMMERCIAL", "maybe"),
+    ],
+)
+def test_nonsense_is_refused(monkeypatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError):
         Settings(_env_file=None)
 

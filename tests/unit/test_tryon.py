@@ -64,6 +64,29 @@ def test_a_given_mask_is_obeyed(model: TryOn, request_: TryOnRequest) -> None:
     assert np.array_equal(result.image[mask == 0], request_.person[mask == 0])
 
 
+def test_the_mask_can_be_steered(model: TryOn, request_: TryOnRequest, result: TryOnResult) -> None:
+    kept = model(replace(request_, sleeves="keep"))
+    assert 0 < (kept.mask > 0).sum() < (result.mask > 0).sum()
+    short = model(replace(request_, garment_type="dresses", length="short"))
+    long = model(replace(request_, garment_type="dresses", length="long"))
+    rows = [np.flatnonzero(answer.mask.any(axis=1)).max() for answer in (short, long)]
+    assert rows[0] <= rows[1]
+
+
+def test_what_is_protected_is_spared_even_by_a_given_mask(model: TryOn, request_: TryOnRequest) -> None:
+    everything = np.full(request_.person.shape[:2], 255, np.uint8)
+    spared = model(replace(request_, mask=everything, protect=("hair", "shoes")))
+    assert (spared.mask[np.isin(spared.parsing, (2, 9, 10))] == 0).all()
+    assert (spared.mask > 0).any()
+
+
+def test_the_answer_tells_every_option(request_: TryOnRequest, result: TryOnResult) -> None:
+    ours = {"person", "garment", "mask", "model", "seed"}
+    assert set(result.parameters) == set(vars(request_)) - ours
+    assert (result.parameters["sleeves"], result.parameters["protect"]) == ("auto", ())
+    assert (result.parameters["preset"], result.parameters["inference_steps"]) == ("exact", 2)
+
+
 def test_the_garments_colour_arrives(request_: TryOnRequest, result: TryOnResult) -> None:
     worn = result.image[result.garment_mask > 0].mean(0)
     flat = request_.garment[150:300, 100:280].reshape(-1, 3).mean(0)
@@ -104,6 +127,8 @@ def test_cancelling_stops_before_the_next_step(model: TryOn, request_: TryOnRequ
         ({"inference_steps": 0}, BadParameter),
         ({"guidance_scale": 21.0}, BadParameter),
         ({"seed": -1}, BadParameter),
+        ({"sleeves": "wide"}, BadParameter),
+        ({"protect": ("feet",)}, BadParameter),
         ({"mask": np.zeros((3, 3), np.uint8)}, MaskWrongSize),
     ],
 )
@@ -122,3 +147,8 @@ def test_an_empty_mask_is_refused(model: TryOn, request_: TryOnRequest) -> None:
 def test_an_unknown_model_is_not_loaded() -> None:
     with pytest.raises(UnknownModel):
         TryOn.load("enormous")
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(BadParameter):
+        TryOn.load("mini", "tpu")

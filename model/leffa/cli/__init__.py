@@ -1,37 +1,28 @@
 """The command line. What takes time to import is imported by the command that needs it."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leffa.errors import BadParameter, LeffaError, MissingField
+from leffa.cli.console import console, plain_errors, progress_bar
+from leffa.cli.pictures import pose, tryon
+from leffa.cli.weights import weights
+from leffa.errors import BadParameter
 
 if TYPE_CHECKING:
-    from leffa.doctor import Report, WeightsFile
+    from leffa.doctor import ModelPlan, Report, WeightsFile
+    from leffa.service.schemas import ModelInfo
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 train = typer.Typer(no_args_is_help=True)
+app.command()(tryon)
+app.command()(pose)
+app.add_typer(weights, name="weights", help="Get, convert and check the official weights.")
 app.add_typer(train, name="train", help="Train a model.")
-console = Console()
-complaints = Console(stderr=True)
-BAD_INPUT, INTERRUPTED = 2, 130
-
-
-class GarmentType(StrEnum):
-    """Where a garment goes."""
-
-    upper_body = "upper_body"
-    lower_body = "lower_body"
-    dresses = "dresses"
 
 
 class MaskSource(StrEnum):
@@ -39,97 +30,6 @@ class MaskSource(StrEnum):
 
     own = "own"
     given = "given"
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn every expected error into one line and exit code 2, Ctrl-C into exit code 130."""
-    try:
-        yield
-    except LeffaError as error:
-        complaints.print(f"[red]{error.code}[/]: {escape(error.detail)} {escape(error.fix)}", soft_wrap=True)
-        raise typer.Exit(BAD_INPUT) from None
-    except ModuleNotFoundError as error:
-        complaints.print(f"[red]missing_package[/]: this needs {error.name}: pip install 'leffa\\[train]'")
-        raise typer.Exit(BAD_INPUT) from None
-    except KeyboardInterrupt:
-        complaints.print("stopped")
-        raise typer.Exit(INTERRUPTED) from None
-
-
-@contextmanager
-def progress_bar() -> Iterator[Any]:
-    """A bar on standard error; gives a callback (stage, step, total)."""
-    columns = TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=complaints, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def report(stage: str, step: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=step, total=total)
-
-        yield report
-
-
-@app.command()
-def tryon(
-    person: Annotated[Path | None, typer.Argument(help="photo of the person")] = None,
-    garment: Annotated[Path | None, typer.Argument(help="picture of the garment")] = None,
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="where the picture goes: .png, .jpg or .webp")
-    ] = Path("tryon.png"),
-    garment_type: Annotated[
-        GarmentType, typer.Option(help="where the garment goes")
-    ] = GarmentType.upper_body,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="same seed, same picture")] = 0,
-    steps: Annotated[int | None, typer.Option(min=1, max=100, help="denoising steps")] = None,
-    guidance_scale: Annotated[float | None, typer.Option(min=0, max=20, help="how closely to follow")] = None,
-    model: Annotated[str | None, typer.Option(help="id of a model")] = None,
-    mask: Annotated[Path | None, typer.Option(help="picture of what to repaint, white")] = None,
-    debug_dir: Annotated[Path | None, typer.Option(help="folder for mask, densepose, parsing, flow")] = None,
-    replay: Annotated[Path | None, typer.Option(help="make this picture again, with its own options")] = None,
-) -> None:
-    """Dress the person of a photo in a garment."""
-    from leffa import errands
-
-    with plain_errors():
-        if replay is None:
-            options = {
-                "garment_type": garment_type.value,
-                "seed": seed,
-                "inference_steps": steps,
-                "guidance_scale": guidance_scale,
-                "model": model,
-            }
-            errand = errands.new(_given("PERSON", person), _given("GARMENT", garment), mask, options)
-        else:
-            errand = errands.again(replay, person, garment, mask)
-        with progress_bar() as report:
-            done = errands.run(errand, out, debug_dir, report)
-    _tell(done.findings, out, done.seconds, done.seed)
-    if replay is not None:
-        _tell_replay(errand, out, replay)
-
-
-def _given(name: str, path: Path | None) -> Path:
-    if path is None:
-        raise MissingField(f"{name} is missing.", fix="See `leffa tryon --help`.")
-    return path
-
-
-def _tell(findings: list[Any], out: Path, seconds: float, seed: int) -> None:
-    for finding in findings:
-        complaints.print(f"[yellow]{finding.code}[/]: {escape(finding.detail)} {escape(finding.fix)}")
-    console.print(f"{escape(str(out))} (seed {seed}, {seconds:.1f} s)", soft_wrap=True, highlight=False)
-
-
-def _tell_replay(errand: Any, out: Path, replay: Path) -> None:
-    if errand.original == out.read_bytes():
-        console.print(f"the same as {escape(str(replay))}, byte for byte", highlight=False)
-        return
-    complaints.print(f"[red]replay_mismatch[/]: {escape(str(out))} differs from {escape(str(replay))}")
-    raise typer.Exit(1)
 
 
 @app.command()
@@ -144,8 +44,10 @@ def serve(
     from leffa.settings import Settings
 
     settings = Settings()
+    with plain_errors():
+        service = create_app(settings)
     uvicorn.run(
-        create_app(settings),
+        service,
         host=host or settings.host,
         port=settings.port if port is None else port,
         # A picture takes seconds; one under way may be finished before the service goes.
@@ -159,7 +61,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")]
     from leffa.doctor import examine
     from leffa.settings import Settings
 
-    report = examine(Settings())
+    with plain_errors():
+        report = examine(Settings())
     if as_json:
         print(json.dumps(report.to_dict(), indent=2))
     else:
@@ -168,23 +71,81 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 def _print_report(report: "Report") -> None:
+    use = f"model {report.model} on {report.device} in {report.dtype}"
     rows = {
         "python": report.python,
         **report.versions,
         "cores": report.cores,
         "memory": f"{report.memory_gb} GB",
         "gpu": report.gpu or "none",
+        "devices": ", ".join(report.devices),
         "embedded weights": _list_weights(report.embedded) or "none",
         f"official weights in {report.model_path}": _list_weights(report.official) or "none",
-        "would use": f"model {report.model} on {report.device}" if report.ready else "nothing: no weights",
+        **{plan.id: _describe_plan(plan) for plan in report.models},
+        "would use": use if report.ready else "nothing: see above",
     }
     width = max(map(len, rows))
     for name, value in rows.items():
         console.print(f"{name:<{width}}  {escape(str(value))}", highlight=False, soft_wrap=True)
 
 
+def _describe_plan(plan: "ModelPlan") -> str:
+    if plan.state == "refused":
+        return plan.reason
+    if plan.state == "absent":
+        return f"not here: {plan.command}"
+    if plan.device is None:
+        return "the device or precision that is set is not there"
+    size = f", {plan.memory_gb} GB" if plan.memory_gb else ""
+    lacking = f"; lacks {', '.join(plan.missing)}: {plan.command}" if plan.missing else ""
+    return f"{plan.device}, {plan.dtype}, {plan.memory}{size}{lacking}"
+
+
 def _list_weights(files: "list[WeightsFile]") -> str:
     return ", ".join(f"{file.name} ({file.size / 1024**2:.1f} MB)" for file in files if file.size)
+
+
+@app.command()
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="as GET /models answers it")] = False,
+) -> None:
+    """List every model: whether it is here, where it would run, and which parts exclude commerce."""
+    from leffa.engine.pool import open_pool
+    from leffa.service.listing import list_models
+    from leffa.settings import Settings
+
+    with plain_errors():
+        settings = Settings()
+        pool = open_pool(settings)
+        pool.survey()
+    listed = list_models(list(pool.statuses.values()), pool.shelf.default, settings)
+    if as_json:
+        print(json.dumps([model.model_dump() for model in listed], indent=2))
+    else:
+        for model in listed:
+            _print_model(model)
+
+
+def _print_model(model: "ModelInfo") -> None:
+    lacking = (
+        f"lacks {', '.join(model.missing)}: {model.command}"
+        if model.present
+        else f"not here: {model.command}"
+    )
+    size = f", {model.memory_bytes / 1024**3:.1f} GB" if model.memory_bytes else ""
+    terms = ", ".join(entry.name for entry in model.licences if entry.non_commercial)
+    rows = {
+        "answers": f"{model.task}{', by default' if model.default else ''}",
+        "first for": ", ".join(model.first_choice_for),
+        "weights": lacking if model.missing else f"{model.weights}, here",
+        "runs on": f"{model.device} in {model.dtype}, {model.memory}{size}" if model.device else "",
+        "terms": f"not for commerce: {terms}" if terms else "free for commerce",
+        "refused": "by the settings, for its terms" if model.refused else "",
+    }
+    console.print(f"[bold]{model.id}[/]")
+    for name, text in rows.items():
+        if text:
+            console.print(f"  {name:<9}  {escape(text)}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -242,8 +203,10 @@ def evaluate(
 ) -> None:
     """Measure a model on pairs whose true result is known."""
     with plain_errors():
+        from leffa.errands import open_model
         from leffa.evaluation.report import evaluate as measure
 
+        tryon = open_model("tryon", wanted=model)
         with progress_bar() as report:
             figures = measure(
                 pairs,
@@ -253,9 +216,6 @@ def evaluate(
                 json_file,
                 limit,
                 lambda done, total, name: report("pairs", done, total),
+                tryon,
             )
     console.print(figures.table())
-
-
-if __name__ == "__main__":
-    sys.exit(app())

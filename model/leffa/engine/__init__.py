@@ -1,1 +1,1 @@
-"""Whose turn it is, on which device: the model behind a line of waiting requests."""
+"""Whose turn it is, on which device: the models behind a line of waiting requests."""

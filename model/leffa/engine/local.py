@@ -1,30 +1,31 @@
-"""The engine of a single machine: one worker thread, one model, one line."""
+"""The engine of a single machine: one worker thread, one pool of models, one line."""
 
 import logging
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Lock, Thread
 from time import monotonic
 from typing import Any
 
-from leffa.engine.protocol import Job, Model, State, Status
+from leffa.engine.memory import as_out_of_memory
+from leffa.engine.pool import Pool, explain
+from leffa.engine.protocol import Facts, Job, Model, ModelStatus, State, Status
 from leffa.errors import Cancelled, LeffaError, ModelFailed, ModelLoading, OutOfMemory, QueueFull
 
 logger = logging.getLogger(__name__)
 STOP_SECONDS = 10.0
 LOADING_SECONDS = 5
 SPEED_MEMORY = 0.7
-OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class LocalEngine:
-    """Loads a model and runs jobs in a thread of its own, so that nothing else has to wait.
+    """Loads models and runs jobs in a thread of its own, so that nothing else has to wait.
 
-    ``load`` is called in that thread; ``queue_size`` is the number of jobs that may wait while one runs.
+    The pool is used in that thread; ``queue_size`` is the number of jobs that may wait while one runs.
     """
 
-    def __init__(self, load: Callable[[], Model], queue_size: int) -> None:
-        self._load = load
+    def __init__(self, pool: Pool, queue_size: int) -> None:
+        self._pool = pool
         self._queue_size = queue_size
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = Lock()
@@ -34,32 +35,43 @@ class LocalEngine:
         self._stopping = False
         self._state: State = "loading"
         self._reason = ""
-        self._model: Model | None = None
         self._started = monotonic()
         self._worker = Thread(target=self._work, name="leffa-engine", daemon=True)
 
     def start(self) -> None:
-        """Begin to load the model, in the background."""
+        """Begin to load models, in the background: the default first, others while nobody waits."""
         self._worker.start()
 
     @property
     def status(self) -> Status:
-        """What the engine is doing, answered from memory."""
+        """What the engine is doing, answered from memory; its state is that of the default model."""
         return Status(self._state, self._reason, self._depth, monotonic() - self._started)
 
     @property
-    def model(self) -> Model:
-        """The loaded model; raises ModelLoading or ModelFailed."""
-        if self._state == "failed":
-            raise ModelFailed(f"The model could not be loaded: {self._reason}")
-        if self._model is None:
-            raise ModelLoading(retry_after=LOADING_SECONDS)
-        return self._model
+    def models(self) -> list[ModelStatus]:
+        """Where every known model stands, best first, answered from memory."""
+        return list(self._pool.statuses.values())
 
-    def submit(self, requests: Sequence[dict[str, Any]]) -> Job:
-        """Put one job in line; raises ModelLoading, ModelFailed or QueueFull."""
-        _ = self.model
-        job = Job(requests)
+    @property
+    def default(self) -> ModelStatus:
+        """The model that answers where nothing else decides."""
+        return self._pool.statuses[self._pool.shelf.default]
+
+    def choose(self, task: str, garment_type: str | None = None, wanted: str | None = None) -> str:
+        """The id of the model for a request; raises UnknownModel, ModelLoading or ModelFailed."""
+        failed = {status.known.id: status.reason for status in self.models if status.state == "failed"}
+        if self._state == "failed":
+            failed[self.default.known.id] = self._reason
+        chosen = self._pool.shelf.choose(task, garment_type, wanted, failed).id
+        if self._state == "loading":
+            raise ModelLoading(retry_after=LOADING_SECONDS)
+        if chosen in failed:
+            raise ModelFailed(f"{chosen} could not be loaded: {failed[chosen]}")
+        return chosen
+
+    def submit(self, model: str, requests: Sequence[Any]) -> Job:
+        """Put one job for a chosen model in line; raises QueueFull."""
+        job = Job(model, requests)
         with self._lock:
             if self._depth > self._queue_size:
                 wait = max(1, round(self._depth * self._job_seconds))
@@ -78,14 +90,19 @@ class LocalEngine:
             self._worker.join(STOP_SECONDS)
 
     def _work(self) -> None:
-        if not self._load_model():
-            return
-        while (job := self._jobs.get()) is not None:
+        self._load_default()
+        while (job := self._next()) is not None:
             self._running = job
             begun = monotonic()
             self._run(job)
             self._running = None
             self._end_turn(monotonic() - begun)
+
+    def _next(self) -> Job | None:
+        """The next job; as long as nobody waits, models are loaded ahead."""
+        while self._jobs.empty() and self._pool.load_ahead():
+            continue
+        return self._jobs.get()
 
     def _end_turn(self, seconds: float) -> None:
         usual = self._job_seconds or seconds
@@ -93,40 +110,49 @@ class LocalEngine:
             self._depth -= 1
             self._job_seconds = SPEED_MEMORY * usual + (1 - SPEED_MEMORY) * seconds
 
-    def _load_model(self) -> bool:
+    def _load_default(self) -> None:
+        """Once it is there the service is ready; without it others still answer when they are named."""
         try:
-            self._model = self._load()
+            self._pool.survey()
+            self._pool.get(self._pool.shelf.default)
         except Exception as error:
-            logger.exception("The model could not be loaded.")
-            self._reason = error.detail if isinstance(error, LeffaError) else repr(error)
+            self._reason = self.default.reason or explain(error)
             self._state = "failed"
-            return False
-        self._state = "ready"
-        return True
+        else:
+            self._state = "ready"
 
     def _run(self, job: Job) -> None:
         job.queue_seconds = monotonic() - job.submitted
         if not job.future.set_running_or_notify_cancel():
             return
+        answer = self._attempt(job)
+        if isinstance(answer, OutOfMemory) and self._pool.keep_only(job.model):
+            answer = self._attempt(job)
+        if isinstance(answer, LeffaError):
+            job.future.set_exception(answer)
+        else:
+            job.future.set_result(answer)
+
+    def _attempt(self, job: Job) -> list[Any] | LeffaError:
         try:
-            job.future.set_result([self._make(job, fields) for fields in job.requests])
+            begun = monotonic()
+            model = self._pool.get(job.model)
+            job.load_seconds = monotonic() - begun
+            job.facts = Facts.of(model)
+            return [self._make(model, job, request) for request in job.requests]
         except Exception as error:
-            job.future.set_exception(_as_leffa_error(error))
+            return _as_leffa_error(error)
 
-    def _make(self, job: Job, fields: dict[str, Any]) -> Any:
-        # Imported here: this thread has loaded torch by now, and the threads that answer never need it.
-        from leffa.tryon import TryOnRequest
-
+    def _make(self, model: Model, job: Job, request: Any) -> Any:
         if job.cancelled or self._stopping:
             raise Cancelled()
-        return self.model(TryOnRequest(**fields), job.report, lambda: job.cancelled or self._stopping)
+        return model(request, job.report, lambda: job.cancelled or self._stopping)
 
 
 def _as_leffa_error(error: Exception) -> LeffaError:
+    if shortage := as_out_of_memory(error):
+        return shortage
     if isinstance(error, LeffaError):
         return error
-    # Both torch's CPU allocator and CUDA raise RuntimeErrors that only their text tells apart.
-    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY_WORDS):
-        return OutOfMemory()
     logger.error("The model failed.", exc_info=error)
     return LeffaError()

@@ -1,5 +1,7 @@
 """What the service sees of an engine, whichever way it runs its models."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -7,7 +9,11 @@ from threading import Event
 from time import monotonic
 from typing import Any, Literal, Protocol
 
+from leffa.engine.memory import Placement
+from leffa.engine.shelf import Known
+
 State = Literal["loading", "ready", "failed"]
+ModelState = Literal["absent", "refused", "waiting", "loading", "loaded", "failed"]
 ProgressCallback = Callable[[str, int, int], None]
 CancelCheck = Callable[[], bool]
 
@@ -27,7 +33,40 @@ class Model(Protocol):
     def __call__(
         self, request: Any, progress: ProgressCallback | None = None, cancelled: CancelCheck | None = None
     ) -> Any:
-        """Turn a TryOnRequest into a TryOnResult."""
+        """Turn a TryOnRequest or PoseRequest into a TryOnResult."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a loaded model says of itself: a copy, so that who keeps it does not keep the model in memory."""
+
+    model: str
+    weights: str
+    weights_hash: str
+    device: str
+    dtype: str
+
+    @classmethod
+    def of(cls, model: Model) -> Facts:
+        """The facts of a loaded model."""
+        dtype = str(model.dtype).removeprefix("torch.")
+        return cls(model.model, model.weights, model.weights_hash, str(model.device), dtype)
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """Where a known model stands.
+
+    state: "absent" (no weights here), "refused" (by the settings), "waiting" (for its first request),
+    "loading", "loaded", "failed". reason: why it is refused or failed. placement: where it runs or would run,
+    None before that was found out. facts: those of a loaded one.
+    """
+
+    known: Known
+    state: ModelState
+    reason: str = ""
+    placement: Placement | None = None
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True)
@@ -41,16 +80,19 @@ class Progress:
 
 @dataclass
 class Job:
-    """One turn of the engine: one or several pictures of the same person and garment.
+    """One turn of the engine: one or several pictures of the same inputs, by the model of this id.
 
-    ``requests`` holds the fields of a TryOnRequest each. ``future`` gets the list of TryOnResults, in order,
-    or the LeffaError that stopped the work.
+    ``requests`` are TryOnRequests or PoseRequests. ``future`` gets the list of TryOnResults, in order, or the
+    LeffaError that stopped the work; ``facts`` those of the model, once it is loaded.
     """
 
-    requests: Sequence[dict[str, Any]]
-    future: "Future[list[Any]]" = field(default_factory=Future)
+    model: str
+    requests: Sequence[Any]
+    future: Future[list[Any]] = field(default_factory=Future)
+    facts: Facts | None = None
     progress: Progress | None = None
     queue_seconds: float = 0.0
+    load_seconds: float = 0.0
     submitted: float = field(default_factory=monotonic)
     _cancelled: Event = field(default_factory=Event)
 
@@ -82,18 +124,25 @@ class Engine(Protocol):
     """Runs jobs one after another, first come, first served."""
 
     @property
-    def model(self) -> Model:
-        """The loaded model; raises ModelLoading or ModelFailed."""
+    def status(self) -> Status:
+        """What the engine is doing, answered from memory; its state is that of the default model."""
 
     @property
-    def status(self) -> Status:
-        """What the engine is doing, answered from memory."""
+    def models(self) -> list[ModelStatus]:
+        """Where every known model stands, best first, answered from memory."""
+
+    @property
+    def default(self) -> ModelStatus:
+        """The model that answers where nothing else decides."""
 
     def start(self) -> None:
-        """Begin to load the model, in the background."""
+        """Begin to load models, in the background: the default first."""
 
-    def submit(self, requests: Sequence[dict[str, Any]]) -> Job:
-        """Put one job in line; raises ModelLoading, ModelFailed or QueueFull."""
+    def choose(self, task: str, garment_type: str | None = None, wanted: str | None = None) -> str:
+        """The id of the model for a request; raises UnknownModel, ModelLoading or ModelFailed."""
+
+    def submit(self, model: str, requests: Sequence[Any]) -> Job:
+        """Put one job for a chosen model in line; raises QueueFull."""
 
     def stop(self) -> None:
         """Stop the running job, drop the waiting ones and end."""

@@ -34,7 +34,10 @@ MIN_TRUNK: Final = 2.6  # ear-to-ear widths
 
 MIN_SCORE: Final = 0.25  # people from thigh to bust score 0.27 to 1, flats and landscapes mostly under 0.2
 MIN_AGREEMENT: Final = 0.25  # IoU of the two networks' silhouettes; flats that score high fail here
+LIKELY: Final = 0.4  # agreement, of a sure score at the largest silhouette
 SURE: Final = 0.6  # both figures, where nothing was found at first sight and every corner is searched
+FAINT_SCORE: Final = 0.08  # heads out of the picture and profiles: the outlines have to agree all the more
+FAINT_AGREEMENT: Final = 0.77
 MIN_AREA: Final = 0.01  # of the square
 MIN_HEIGHT: Final = 64  # pixels of person; below, a garment is a few dots
 FINEST: Final = 768  # pixels of the longer side at which the silhouette is put together
@@ -107,20 +110,18 @@ class LandmarkDetector:
         """
         with self._lock:
             first, boxes = self._find(image)
-            zoom = _worth_zooming(boxes[0], first.square)
+            zoom = not first.shows_person() or _worth_zooming(boxes[0], first.square)
             near = self._look(image, _around(boxes[0])) if zoom else first
-            final = self._settle(image, near)
+            settled = self._settle(image, near)
+            final = settled if first.shows_person() or settled.shows_person() else near
             rivals = [box for box in boxes[1:] if self._look(image, _around(box)).shows_person(SURE, SURE)]
-        if not final.shows_person():
+        if not (final.shows_person() or _shows_faintly(first, [near, final])):
             raise NoPerson(field="human_image")
         mask = _silhouette(final if zoom else near, final, image)
         pose = Pose(_keypoints(final), mask, final.score, _findings(rivals))
         _check_size(pose)
         if _is_flat(pose, image):
-            raise NoPerson(
-                "The photo shows a garment, but nobody wearing it.",
-                field="human_image",
-            )
+            raise NoPerson("The photo shows a garment, but nobody wearing it.", field="human_image")
         return pose
 
     def wearer(self, garment: NDArray[np.uint8]) -> Pose | None:
@@ -138,9 +139,9 @@ class LandmarkDetector:
         height, width = image.shape[:2]
         whole = self._look(image, _centred(width / 2, height / 2, max(height, width)))
         boxes = _boxes(whole)
-        if whole.shows_person() or any(
-            self._look(image, _around(box)).shows_person(SURE, SURE) for box in boxes[:3]
-        ):
+        looks = [self._look(image, _around(box)) for box in boxes[:3] if not whole.shows_person()]
+        likely = any(look.shows_person(SURE, LIKELY) for look in looks)
+        if whole.shows_person() or likely or _shows_faintly(whole, looks):
             return whole, boxes
         for square in _corners(height, width):
             if _boxes(look := self._look(image, square)):
@@ -171,9 +172,15 @@ class LandmarkDetector:
         landmarks, score, logits = self._pose.forward(OUTPUTS)
         self._selfie.setInput(blob)
         silhouette = self._selfie.forward()[0, 0] * inside
-        return _Look(
-            square, landmarks.reshape(39, 5), float(score.item()), _sigmoid(logits[0, 0]), silhouette
-        )
+        points = landmarks.reshape(39, 5)
+        return _Look(square, points, float(score.item()), _sigmoid(logits[0, 0]), silhouette)
+
+
+def _shows_faintly(whole: _Look, near: list[_Look]) -> bool:
+    """Whether both networks draw one and the same body although the landmarks' own score is low."""
+    return any(
+        look.shows_person(0, FAINT_AGREEMENT) and max(whole.score, look.score) >= FAINT_SCORE for look in near
+    )
 
 
 def check_framing(pose: Pose, garment_type: str) -> None:
@@ -317,9 +324,7 @@ def _silhouette(near: _Look, final: _Look, image: NDArray[np.uint8]) -> NDArray[
     return cv2.resize(person, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _paste(
-    values: NDArray[np.float32], square: Square, scale: float, size: tuple[int, int]
-) -> NDArray[np.float32]:
+def _paste(values: NDArray[np.float32], square: Square, scale: float, size: tuple[int, int]) -> NDArray:
     """Bring a map of a square to the picture at `scale`, 0 outside the square."""
     zoom = SIDE / square.side
     step = zoom / scale
@@ -344,7 +349,7 @@ def _is_flat(pose: Pose, image: NDArray[np.uint8]) -> bool:
     strips = image[:edge], image[:, :edge], image[:, -edge:]
     ring = _lab(np.concatenate([strip.reshape(-1, 3) for strip in strips]))
     wall = np.median(ring, 0)
-    if (np.linalg.norm(ring - wall, axis=1) < 10).mean() < 0.9 or not _fills(pose):
+    if (np.linalg.norm(ring - wall, axis=1) < 10).mean() < 0.9 or _height(pose) < 0.4 * max(image.shape):
         return False
     height, width = image.shape[:2]
     face = np.clip(pose.keypoints[:5, :2], 0, (width - 1, height - 1)).astype(int)
@@ -355,11 +360,6 @@ def _is_flat(pose: Pose, image: NDArray[np.uint8]) -> bool:
 def _lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
     """RGB colours [N, 3] in CIE Lab, 8-bit scale."""
     return cv2.cvtColor(np.ascontiguousarray(colours)[None], cv2.COLOR_RGB2LAB)[0].astype(np.float32)
-
-
-def _fills(pose: Pose) -> bool:
-    _, top, _, bottom = pose.box
-    return bottom - top > 0.4 * max(pose.person_mask.shape)
 
 
 def _head_width(pose: Pose) -> float:
@@ -388,9 +388,13 @@ def _findings(rivals: list[NDArray[np.float64]]) -> tuple[Finding, ...]:
 def _check_size(pose: Pose) -> None:
     if not (pose.person_mask > 0.5).any():
         raise NoPerson(field="human_image")
-    _, top, _, bottom = pose.box
-    if bottom - top < MIN_HEIGHT:
+    if _height(pose) < MIN_HEIGHT:
         raise PersonTooSmall(
-            f"The person is {bottom - top} pixels high, at least {MIN_HEIGHT} are needed.",
+            f"The person is {_height(pose)} pixels high, at least {MIN_HEIGHT} are needed.",
             field="human_image",
         )
+
+
+def _height(pose: Pose) -> int:
+    _, top, _, bottom = pose.box
+    return bottom - top

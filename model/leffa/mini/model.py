@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from diffusers import DDPMScheduler
 from numpy.typing import NDArray
 from torch import Tensor
 
+from leffa.device import AUTO, pick_device
 from leffa.diffusion.pipeline import LeffaPipeline, PipelineOutput
 from leffa.errors import EmptyMask, Finding, PersonCutOff, UnsupportedWeights
+from leffa.mini import DEFAULT_GUIDANCE, DEFAULT_STEPS
 from leffa.mini.landmarks import LandmarkDetector, check_framing
 from leffa.mini.nets import FLOW_LAYER, HEIGHT, PART_COLOURS, SCHEDULER_CONFIG, WEIGHTS, WIDTH, Mini
 from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
@@ -24,11 +26,10 @@ from leffa.mini.parser import Parser, worn_garment
 from leffa.mini.readout import read_attention, refine, render
 from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
 from leffa.preprocess.garment import PreparedGarment, prepare_garment
+from leffa.preprocess.masks import MaskPolicy, apply_policy
 from leffa.preprocess.window import Window, fit_window
 from leffa.tryon import Parameters, Progress, Restored, Scene, TryOnRequest
 
-DEFAULT_STEPS = 8
-DEFAULT_GUIDANCE = 1.0
 MIN_MASK = 0.005  # of the window: less cannot show a garment
 
 
@@ -53,6 +54,7 @@ class MiniModel:
     """The embedded demonstration model; see weights/MODEL_CARD.md for what it can and cannot do."""
 
     name = "mini"
+    task = "tryon"
     weights = "embedded"
     dtype = "float32"
     default_steps = DEFAULT_STEPS
@@ -72,6 +74,7 @@ class MiniModel:
         if request.mask is None:
             check_framing(pose, request.garment_type)
         labels, parts = self._parser.parse(request.person, pose)
+        request = _with_policy(request, labels, parts)
         garment, worn = self._cut_out(request)
         height, width = labels.shape
         window = fit_window(pose.box, height, width, WIDTH / HEIGHT)
@@ -178,10 +181,15 @@ class MiniModel:
         return torch.from_numpy(PART_COLOURS[seen.parts]).to(self.device).permute(2, 0, 1)[None]
 
 
-def load(device: str = "cpu") -> MiniModel:
-    """Load the embedded model. Raises UnsupportedWeights when a file is missing or does not fit."""
+def load(device: str = "auto") -> MiniModel:
+    """Load the embedded model.
+
+    Raises UnsupportedWeights when a file is missing or does not fit, BadParameter for a device that is not
+    there.
+    """
+    chosen = pick_device("cpu" if device == AUTO else device)  # small enough: no GPU is taken unasked
     try:
-        return MiniModel(Mini().load(), LandmarkDetector(), Parser.load(PARSER_WEIGHTS), device)
+        return MiniModel(Mini().load(), LandmarkDetector(), Parser.load(PARSER_WEIGHTS), chosen)
     except (OSError, RuntimeError) as error:
         raise UnsupportedWeights(f"The embedded model cannot be loaded: {error}") from error
 
@@ -200,6 +208,18 @@ def weights_hash(paths: tuple[Path, ...] = (WEIGHTS, PARSER_WEIGHTS)) -> str:
     return digest.hexdigest()
 
 
+def _policy(request: TryOnRequest) -> MaskPolicy:
+    return MaskPolicy(request.sleeves, request.length, request.protect)
+
+
+def _with_policy(request: TryOnRequest, labels: NDArray[np.uint8], parts: NDArray[np.uint8]) -> TryOnRequest:
+    """The request with its own mask, if it has one, as its policy wants it."""
+    if request.mask is None:
+        return request
+    mask = apply_policy(request.mask > 127, labels, parts, request.garment_type, _policy(request))
+    return replace(request, mask=np.where(mask, 255, 0).astype(np.uint8))
+
+
 def _native_mask(
     request: TryOnRequest, window: Window, native: dict[str, NDArray[np.uint8]]
 ) -> NDArray[np.bool_]:
@@ -209,6 +229,7 @@ def _native_mask(
             raise EmptyMask("The mask marks nothing near the person.", field="mask_image")
         return mask
     mask = agnostic_mask(native["labels"], native["parts"], request.garment_type)
+    mask = apply_policy(mask, native["labels"], native["parts"], request.garment_type, _policy(request))
     if mask.mean() < MIN_MASK:
         raise PersonCutOff(field="human_image")
     return mask

@@ -9,9 +9,9 @@ from typing import Any
 from starlette.responses import Response
 
 from leffa import drawings, images, provenance
-from leffa.engine.protocol import Model
+from leffa.engine.protocol import Facts
 from leffa.errors import Finding
-from leffa.service.schemas import FindingOut, TryOnAnswer, Variation
+from leffa.service.schemas import FindingOut, PictureAnswer, Variation
 
 DEMONSTRATION_NOTE = "small demonstration model, trained on synthetic pictures only"
 
@@ -20,7 +20,7 @@ DEMONSTRATION_NOTE = "small demonstration model, trained on synthetic pictures o
 class Outcome:
     """All that an answer is made of; ``results`` are TryOnResults, ``inputs`` the files' bytes by name."""
 
-    model: Model
+    made_by: Facts
     results: list[Any]
     inputs: Mapping[str, bytes]
     findings: list[Finding]
@@ -57,16 +57,16 @@ def json_answer(outcome: Outcome) -> Response:
     return Response(answer.model_dump_json(), headers=_headers(outcome), media_type="application/json")
 
 
-def _to_answer(outcome: Outcome) -> TryOnAnswer:
+def _to_answer(outcome: Outcome) -> PictureAnswer:
     first, *others = outcome.results
-    return TryOnAnswer(
+    return PictureAnswer(
         image=_base64(_sign(outcome, first)),
         image_type=images.WRITE_FORMATS[outcome.output_format],
         **{name: _base64(data) for name, data in drawings.draw_maps(first).items()},
         seed=first.seed,
         model=first.model,
-        weights=outcome.model.weights,
-        demonstration=outcome.model.weights == "embedded",
+        weights=outcome.made_by.weights,
+        demonstration=outcome.made_by.weights == "embedded",
         request_id=outcome.request_id,
         parameters=first.parameters,
         findings=[FindingOut(**asdict(finding)) for finding in outcome.all_findings],
@@ -82,7 +82,7 @@ def _variation(outcome: Outcome, result: Any) -> Variation:
 
 
 def _record(outcome: Outcome, result: Any) -> provenance.Record:
-    return provenance.record(outcome.model, result, outcome.inputs)
+    return provenance.record(outcome.made_by, result, outcome.inputs)
 
 
 def _sign(outcome: Outcome, result: Any) -> bytes:
@@ -94,13 +94,13 @@ def _headers(outcome: Outcome) -> dict[str, str]:
     headers = {
         "X-Seed": str(result.seed),
         "X-Model": result.model,
-        "X-Weights": outcome.model.weights,
+        "X-Weights": outcome.made_by.weights,
         "X-Findings": json.dumps([finding.code for finding in outcome.all_findings]),
         "Server-Timing": _server_timing(outcome.timings),
         "Cache-Control": "no-store",
         "Vary": "Accept",
     }
-    if outcome.model.weights == "embedded":
+    if outcome.made_by.weights == "embedded":
         headers["X-Model-Note"] = DEMONSTRATION_NOTE
     return headers
 

@@ -16,7 +16,7 @@ NOT_READY: dict[int | str, dict[str, object]] = {
 
 @router.get("/health", responses=NOT_READY)
 async def health(request: Request, response: Response) -> Health:
-    """200 when the service can serve; 503 while the model loads or after it failed to."""
+    """200 when the service can serve; 503 while its default model loads or after that failed to."""
     answer = describe(request.app.state.engine, request.app.state.settings)
     if answer.status != "ready":
         response.status_code = UNAVAILABLE
@@ -25,26 +25,25 @@ async def health(request: Request, response: Response) -> Health:
 
 
 def describe(engine: Engine, settings: Settings) -> Health:
-    """The state of an engine and of the model it has or is loading."""
-    status = engine.status
+    """The state of an engine and of its default model, loaded or not."""
+    status, default = engine.status, engine.default
     answer = Health(
         status=status.state,
         reason=status.reason,
-        model=settings.model,
+        model=default.known.id,
         device=settings.device,
         versions=provenance.versions(),
         queue_depth=status.queue_depth,
         uptime_seconds=round(status.uptime_seconds, 3),
     )
-    if status.state != "ready":
+    place = default.facts or default.placement
+    if status.state != "ready" or place is None:
         return answer
-    model = engine.model
     facts = {
-        "model": model.model,
-        "weights": model.weights,
-        "demonstration": model.weights == "embedded",
-        "device": str(model.device),
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "weights": default.known.weights,
+        "demonstration": default.known.weights == "embedded",
+        "device": place.device,
+        "dtype": place.dtype,
     }
     return answer.model_copy(update=facts)
 

@@ -1,26 +1,15 @@
-"""GET /models: what can be asked for."""
-
-from typing import get_args
+"""GET /models: what can be asked for, and what it takes to ask for the rest."""
 
 from fastapi import APIRouter, Request
 
-from leffa.errors import ModelFailed, ModelLoading
-from leffa.service.problems import responses
-from leffa.service.schemas import RANGES, GarmentType, ModelInfo
+from leffa.service.listing import list_models
+from leffa.service.schemas import ModelInfo
 
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models", responses=responses(ModelLoading, ModelFailed))
+@router.get("/models")
 async def models(request: Request) -> list[ModelInfo]:
-    """The loaded model, with the limits of its parameters and of the pictures."""
-    model = request.app.state.engine.model
-    limits = request.app.state.settings.limits
-    info = ModelInfo(
-        id=model.model,
-        weights=model.weights,
-        demonstration=model.weights == "embedded",
-        garment_types=list(get_args(GarmentType)),
-        limits={**RANGES, "file_bytes": limits.file_bytes, "pixels": limits.pixels},
-    )
-    return [info]
+    """Every known model, best first: whether it is here, where it runs, its limits and licences."""
+    state = request.app.state
+    return list_models(state.engine.models, state.engine.default.known.id, state.settings)

@@ -1,4 +1,4 @@
-"""POST /tryon: read, decode, wait for the turn, answer."""
+"""One request for pictures from form to answer: read, choose the model, decode, wait for the turn, answer."""
 
 import asyncio
 import secrets
@@ -6,66 +6,38 @@ from time import perf_counter
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from leffa import errors
 from leffa.engine.protocol import Job
-from leffa.images import WRITE_FORMATS
 from leffa.service import forms
 from leffa.service.answers import Outcome, json_answer, picture_answer
-from leffa.service.problems import responses
-from leffa.service.schemas import TryOnAnswer, TryOnFields, request_body
+from leffa.service.fields import Call, PictureFields
 from leffa.tryon import SEEDS
 
-router = APIRouter(tags=["try-on"])
 # A decoded photo can take a few hundred megabytes, so only so many are decoded at a time.
 DECODERS = 2
-BINARY = {"type": "string", "format": "binary"}
-HEADERS = {
-    "X-Seed": "seed of the picture",
-    "X-Model": "id of the model",
-    "X-Weights": "embedded or official",
-    "X-Model-Note": "says so where a demonstration model answered",
-    "X-Findings": "JSON list of what was noticed, for example several_persons",
-    "Server-Timing": "milliseconds a stage",
-}
-ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "the person wearing the garment; with `Accept: application/json` everything as JSON",
-        "model": TryOnAnswer,
-        "content": {kind: {"schema": BINARY} for kind in WRITE_FORMATS.values()},
-        "headers": {
-            name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()
-        },
-    }
-}
-# Every error of the tree but those of the command line's files and the bases that are never raised.
-PROBLEMS = [
-    error
-    for error in errors.catalogue().values()
-    if not issubclass(error, errors.BadFile | errors.Cancelled)
-    and error not in (errors.BadImage, errors.BadPerson, errors.Unavailable)
-]
 
 
-@router.post("/tryon", responses=ANSWER | responses(*PROBLEMS), openapi_extra={"requestBody": request_body()})
-async def tryon(request: Request) -> Response:
-    """Dress the person of `human_image` in the garment of `garment_image`."""
+async def make_pictures(request: Request, call: Call) -> Response:
+    """The answer of an address that makes pictures. Raises any LeffaError."""
     state = request.app.state
     begun = perf_counter()
-    form = await forms.read_form(request, state.settings.limits)
-    _check_options(form.fields, state.engine.model.model, wants_json(request))
-    pictures = await _in_thread(state.decoders, forms.decode_pictures, form.files, state.settings.limits)
+    form = await forms.read_form(request, call, state.settings.limits)
+    _check_count(form.fields, wants_json(request))
+    model = state.engine.choose(call.task, getattr(form.fields, "garment_type", None), form.fields.model)
+    pictures = await _in_thread(state.decoders, forms.decode_pictures, form, state.settings.limits)
     decoded = perf_counter()
-    job = state.engine.submit([forms.to_request(form.fields, pictures, seed) for seed in _seeds(form.fields)])
+    requests = [forms.to_request(form, pictures, model, seed) for seed in _seeds(form.fields)]
+    job = state.engine.submit(model, requests)
     results = await _finish(job, request)
     outcome = Outcome(
-        model=state.engine.model,
+        made_by=job.facts,
         results=results,
         inputs=form.files,
         findings=pictures.findings,
-        seconds={"receive": decoded - begun, "queue": job.queue_seconds},
+        seconds={"receive": decoded - begun, "queue": job.queue_seconds, "load": job.load_seconds},
         output_format=form.fields.output_format,
         request_id=request.state.request_id,
     )
@@ -77,14 +49,7 @@ def wants_json(request: Request) -> bool:
     return "application/json" in request.headers.get("accept", "").lower()
 
 
-def _check_options(fields: TryOnFields, model: str, as_json: bool) -> None:
-    if fields.model not in (None, model):
-        raise errors.UnknownModel(
-            f"There is no model {fields.model[:100]!r} here.",
-            field="model",
-            allowed=[model],
-            received=fields.model,
-        )
+def _check_count(fields: PictureFields, as_json: bool) -> None:
     if fields.num_images > 1 and not as_json:
         raise errors.BadParameter(
             "Several pictures need the JSON answer.",
@@ -95,7 +60,7 @@ def _check_options(fields: TryOnFields, model: str, as_json: bool) -> None:
         )
 
 
-def _seeds(fields: TryOnFields) -> list[int]:
+def _seeds(fields: PictureFields) -> list[int]:
     count = SEEDS[1] + 1
     first = secrets.randbelow(count) if fields.seed == "random" else fields.seed
     return [(first + i) % count for i in range(fields.num_images)]
