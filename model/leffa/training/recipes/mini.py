@@ -39,17 +39,17 @@ FIRST_SEED = 1_000_000  # evaluation uses seeds below
 
 @dataclass(frozen=True)
 class MiniConfig:
-    """How much of everything: about three hours on two CPU cores."""
+    """How much of everything: hours on two CPU cores."""
 
     pairs: int = 6000
     vae: LoopConfig = LoopConfig(steps=800, learning_rate=1.5e-3)
     vae_batch: int = 16
-    parser: LoopConfig = LoopConfig(steps=2050, learning_rate=2e-3)
+    parser: LoopConfig = LoopConfig(steps=4000, learning_rate=2e-3)
     parser_batch: int = 12
-    pair: LoopConfig = LoopConfig(steps=1450, learning_rate=8e-4)
+    pair: LoopConfig = LoopConfig(steps=2850, learning_rate=8e-4)
     pair_batch: int = 8
-    answers: int = 800
-    refiner: LoopConfig = LoopConfig(steps=2600, learning_rate=1.5e-3)
+    answers: int = 2400
+    refiner: LoopConfig = LoopConfig(steps=5200, learning_rate=1.5e-3)
     refiner_batch: int = 6
     seed: int = 0
 
