@@ -16,6 +16,7 @@ from leffa.diffusion.quirks import MASK_THRESHOLD, REPAINT_HEIGHT_PER_RADIUS
 LATENT_FACTOR = 8
 GARMENT_CANVAS = (1024, 768)
 DENSEPOSE_PARTS = 24
+STRIP = 256
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,13 @@ def repaint(person: np.ndarray, result: np.ndarray, mask: np.ndarray) -> np.ndar
 
     person and result [H, W, 3], mask [H, W, 3] or [H, W] uint8, all of one size.
     """
-    weight = soften(mask).astype(np.float64) / 255
-    return (person * (1 - weight) + result * weight).astype(np.uint8)
+    blurred = soften(mask)
+    blended = np.empty_like(person)
+    for top in range(0, len(person), STRIP):  # doubles of a whole photo would take gigabytes
+        rows = slice(top, top + STRIP)
+        weight = blurred[rows].astype(np.float64) / 255
+        blended[rows] = person[rows] * (1 - weight) + result[rows] * weight  # cut to bytes, not rounded
+    return blended
 
 
 def soften(mask: np.ndarray) -> np.ndarray:

@@ -10,11 +10,10 @@ from PIL import Image
 
 from leffa.diffusion import transform
 from leffa.diffusion.transform import ModelInputs, model_inputs
-from leffa.errors import BadParameter, EmptyMask, Finding, NoGarment, PersonCutOff
+from leffa.errors import BadParameter, EmptyMask, Finding, NoGarment, NoPerson, PersonCutOff
 from leffa.official.canvas import Canvas
 from leffa.official.sight import BodyPainter, Sight
 from leffa.preprocess.densepose import BodyMap
-from leffa.preprocess.label_merge import merge
 from leffa.preprocess.masks import MaskPolicy, apply_policy, dress_code_mask, hd_mask
 from leffa.tryon import PoseRequest, Scene, TryOnRequest
 from leffa.weights.catalogue import ModelSpec
@@ -22,6 +21,7 @@ from leffa.weights.catalogue import ModelSpec
 Picture = NDArray[np.uint8]
 PARSING_SIZE = (384, 512)  # (width, height) at which upstream's demo parses and finds keypoints
 MASK_RULES = {"viton_hd": hd_mask, "dress_code": dress_code_mask}
+ROOM_AROUND = 0.08  # of the person's longer side: loose clothes and hair beyond the body's box
 MIN_MASK = 0.005  # of the canvas: less cannot show a garment
 
 
@@ -39,10 +39,10 @@ def tryon_scene(sight: Sight, spec: ModelSpec, request: TryOnRequest) -> Scene:
     width, height = spec.size
     canvas, person = Canvas.fit(request.person, (height, width), "human_image")
     garment_canvas, garment = _garment(request, (height, width))
-    body = sight.densepose.detect(person, exact=request.upstream_faults)
-    small = _resized(person, PARSING_SIZE)
-    seen = sight.parser.parse(small)
-    parse = merge(seen.atr, seen.lip, exact=True) if request.upstream_faults else seen.parse
+    body = _body(sight.densepose, person, "human_image", exact=request.upstream_faults)
+    alone = person if request.upstream_faults else _alone(person, body)
+    small = _resized(alone, PARSING_SIZE)
+    parse = sight.parser.parse(small, exact=request.upstream_faults).parse
     if request.mask is None:
         mask = _resized(_mask(sight, spec, request, small, parse, body.parts), spec.size)
     else:
@@ -55,7 +55,7 @@ def tryon_scene(sight: Sight, spec: ModelSpec, request: TryOnRequest) -> Scene:
         densepose=canvas.cut(densepose),
         parsing=canvas.cut_labels(_labels(parse, spec.size)),
         conditions=Conditions(inputs, canvas, garment_canvas),
-        findings=_several(body),
+        findings=_several(body, "dressed"),
     )
 
 
@@ -64,7 +64,7 @@ def pose_scene(densepose: BodyPainter, spec: ModelSpec, request: PoseRequest) ->
     width, height = spec.size
     canvas, pose = Canvas.fit(request.pose, (height, width), "pose_image")
     person_canvas, person = Canvas.fit(request.person, (height, width), "human_image")
-    body = densepose.detect(pose)
+    body = _body(densepose, pose, "pose_image")
     painted = _painted(body, spec)
     everything = np.full((height, width), 255, np.uint8)
     # Upstream's demo blends the coordinates' picture like a photo here (LeffaTransform without a dataset).
@@ -74,8 +74,28 @@ def pose_scene(densepose: BodyPainter, spec: ModelSpec, request: PoseRequest) ->
         densepose=canvas.cut(painted),
         parsing=np.zeros(request.pose.shape[:2], np.uint8),
         conditions=Conditions(inputs, canvas, person_canvas),
-        findings=_several(body),
+        findings=_several(body, "followed"),
     )
+
+
+def _body(densepose: BodyPainter, photo: Picture, field: str, exact: bool = False) -> BodyMap:
+    """The body in a photo; NoPerson names the field that the photo came in."""
+    try:
+        return densepose.detect(photo, exact=exact)
+    except NoPerson as error:
+        raise NoPerson(field=field) from error
+
+
+def _alone(photo: Picture, body: BodyMap) -> Picture:
+    """The photo with only the chosen person's surroundings, or the rules would mask everybody's clothes."""
+    if body.people < 2:
+        return photo
+    x, y, width, height = body.box
+    margin = round(ROOM_AROUND * max(width, height))
+    around = np.s_[max(0, y - margin) : y + height + margin, max(0, x - margin) : x + width + margin]
+    alone = np.full_like(photo, 255)
+    alone[around] = photo[around]
+    return alone
 
 
 def _mask(
@@ -130,16 +150,11 @@ def _check_mask(mask: Picture, request: TryOnRequest) -> None:
         raise PersonCutOff(field="human_image")
 
 
-def _several(body: BodyMap) -> list[Finding]:
+def _several(body: BodyMap, done: str) -> list[Finding]:
     if body.people < 2:
         return []
-    return [
-        Finding(
-            "several_persons",
-            f"{body.people} people were found; the most prominent one is dressed.",
-            "Crop the photo around one person.",
-        )
-    ]
+    detail = f"{body.people} people were found; the most prominent one is {done}."
+    return [Finding("several_persons", detail, "Crop the photo around one person.")]
 
 
 def _resized(picture: Picture, size: tuple[int, int]) -> Picture:

@@ -43,36 +43,32 @@ class HumanParser:
 
     atr: SchpParser
     lip: SchpParser
-    exact: bool = False
 
     @classmethod
-    def from_onnx(
-        cls, atr_path: Path, lip_path: Path, device: str = "cpu", exact: bool = False
-    ) -> HumanParser:
+    def from_onnx(cls, atr_path: Path, lip_path: Path, device: str = "cpu") -> HumanParser:
         """From `parsing_atr.onnx` and `parsing_lip.onnx`. Raises FileMissing, UnsupportedWeights."""
         atr, lip = SchpParser.from_onnx(atr_path, ATR, device), SchpParser.from_onnx(lip_path, LIP, device)
-        return cls(atr, lip, exact)
+        return cls(atr, lip)
 
     @classmethod
     def from_schp(
-        cls,
-        atr_state: Mapping[str, Any],
-        lip_state: Mapping[str, Any],
-        device: str = "cpu",
-        exact: bool = False,
+        cls, atr_state: Mapping[str, Any], lip_state: Mapping[str, Any], device: str = "cpu"
     ) -> HumanParser:
-        """From the state dicts of SCHP's two `.pth` files; `exact` as in `SchpParser.load` and `merge`.
+        """From the state dicts of SCHP's two `.pth` files.
 
         Raises UnsupportedWeights, also for the two the wrong way round.
         """
-        atr, lip = (SchpParser.load(state, device, exact) for state in (atr_state, lip_state))
+        atr, lip = (SchpParser.load(state, device) for state in (atr_state, lip_state))
         _check_labels(atr, ATR)
         _check_labels(lip, LIP)
-        return cls(atr, lip, exact)
+        return cls(atr, lip)
 
-    def parse(self, photo: NDArray[np.uint8]) -> ParsedPerson:
-        """All maps of a photo uint8 [H, W, 3] RGB, at its size; upstream gives it 384x512."""
-        return ParsedPerson.of(self.atr.parse(photo), self.lip.parse(photo), self.exact)
+    def parse(self, photo: NDArray[np.uint8], exact: bool = False) -> ParsedPerson:
+        """All maps of a photo uint8 [H, W, 3] RGB, at its size, which upstream makes 384x512.
+
+        `exact` as in `label_merge.merge`.
+        """
+        return ParsedPerson.of(self.atr.parse(photo), self.lip.parse(photo), exact)
 
 
 def _check_labels(parser: SchpParser, expected: LabelSet) -> None:

@@ -122,9 +122,9 @@ class SegformerParser:
         mapping = LabelMapping.by_names([names[number] for number in sorted(names)])
         return cls(model.float().eval().requires_grad_(False).to(device), processor, mapping)
 
-    def parse(self, photo: Photo) -> ParsedPerson:
-        """All maps of a photo uint8 [H, W, 3] RGB, at its size."""
-        return ParsedPerson.of(*self.mapping.maps(likeliest(self._scores_on(photo))))
+    def parse(self, photo: Photo, exact: bool = False) -> ParsedPerson:
+        """All maps of a photo uint8 [H, W, 3] RGB, at its size; `exact` as in `label_merge.merge`."""
+        return ParsedPerson.of(*self.mapping.maps(likeliest(self._scores_on(photo))), exact)
 
     @torch.inference_mode()
     def _scores(self, photo: Photo) -> Scores:

@@ -58,6 +58,15 @@ def test_a_mask_that_is_given_is_obeyed(load: Official, person: np.ndarray, garm
     assert (obeyed != mask).mean() < 0.01
 
 
+def test_upstreams_faults_come_back_on_request(
+    load: Official, person: np.ndarray, garment: np.ndarray, result: TryOnResult
+) -> None:
+    request = TryOnRequest(person, garment, inference_steps=1, guidance_scale=0.0, upstream_faults=True)
+    faulty = load("viton_hd")(request)
+    assert faulty.parameters["upstream_faults"] and not result.parameters["upstream_faults"]
+    assert (faulty.mask != result.mask).any()
+
+
 def test_a_pose_is_taken_over_whole(load: Official, person: np.ndarray) -> None:
     pose = np.ascontiguousarray(person[:, ::-1][:400])
     request = PoseRequest(person, pose, seed=1, inference_steps=1, guidance_scale=0.0)
