@@ -214,13 +214,15 @@ def random_state(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
 
 
 def write_densepose(path: Path, tiny: bool) -> None:
-    """detectron2's pickle of numpy arrays; the boxes count as persons, whatever is in them."""
+    """detectron2's pickle of numpy arrays; it sees one person, as large as the photo."""
     with torch.device("meta"):
         network = DensePoseRCNN()
     state = random_state(network, torch.float16 if tiny else torch.float32)
     for name, factor in CALMED.items():
         state[name] *= factor
     state["roi_heads.box_predictor.cls_score.bias"][:] = torch.tensor([9.0, -9.0])
+    state["roi_heads.box_predictor.bbox_pred.weight"][:] = 0
+    state["roi_heads.box_predictor.bbox_pred.bias"][:] = torch.tensor([0.0, 0.0, 25.0, 25.0])  # far larger
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {name: value.numpy() for name, value in state.items()}
     with path.open("wb") as file:

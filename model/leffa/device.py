@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -13,6 +15,17 @@ from leffa.errors import BadParameter
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 AUTO = "auto"
 RESERVE = 2 * 1024**3  # bytes that the pictures of one request take beside the weights
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+# Of each version of Linux' control groups: folder, limit, what is taken, what of that is cached files.
+CGROUP_FILES = {
+    "": ("memory.max", "memory.current", ("inactive_file", "active_file")),
+    "memory": (
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        ("total_inactive_file", "total_active_file"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -24,23 +37,27 @@ class Plan:
     resident: bool
 
 
-def plan(device: str = AUTO, dtype: str = AUTO, weight_bytes: int = 0) -> Plan:
-    """Decide for networks of `weight_bytes` in 16 bits. Raises BadParameter for what is not there."""
+def plan(device: str = AUTO, dtype: str = AUTO, weight_bytes: int = 0, beside: int = 0) -> Plan:
+    """Decide for networks of `weight_bytes` in 16 bits, with `beside` bytes of others on the same device.
+
+    Raises BadParameter for what is not there.
+    """
     chosen = pick_device(device)
     precision = pick_dtype(chosen, dtype)
     needed = weight_bytes * torch.finfo(precision).bits // 16
-    return Plan(chosen, precision, chosen == "cpu" or needed + RESERVE <= free_bytes(chosen))
+    return Plan(chosen, precision, chosen == "cpu" or needed + beside + RESERVE <= free_bytes(chosen))
 
 
 def pick_device(wanted: str = AUTO) -> str:
     """CUDA where there is one, else Apple's MPS, else the CPU; or what is wanted, if it is there.
 
-    Raises BadParameter.
+    There is one CPU and one MPS, whatever number is given with them as 0. Raises BadParameter.
     """
     there = available_devices()
     if wanted == AUTO:
         return there[0]
-    if wanted.partition(":")[0] not in there:
+    device = _parse(wanted)
+    if device is None or device.type not in there or (device.index or 0) >= _count(device.type):
         raise BadParameter(
             f"This machine has no device {wanted!r}.",
             field="device",
@@ -48,7 +65,18 @@ def pick_device(wanted: str = AUTO) -> str:
             received=wanted,
             fix="Choose one that is there, or auto. A GPU needs torch built for it.",
         )
-    return wanted
+    return wanted if device.type == "cuda" else device.type
+
+
+def _parse(name: str) -> torch.device | None:
+    try:
+        return torch.device(name)
+    except (RuntimeError, ValueError):
+        return None
+
+
+def _count(kind: str) -> int:
+    return torch.cuda.device_count() if kind == "cuda" else 1
 
 
 def available_devices() -> list[str]:
@@ -97,10 +125,45 @@ def give_back() -> None:
         torch.mps.empty_cache()
 
 
-def _free_host_bytes() -> int:
+def _free_host_bytes(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
+    """What the machine has, or less where a container or a service is confined to less."""
+    return min([_free_in_machine(proc), *_free_in_groups(proc, cgroups)])
+
+
+def _free_in_machine(proc: Path) -> int:
     try:
-        with open("/proc/meminfo", encoding="ascii") as meminfo:
-            lines = dict(line.split(":") for line in meminfo)
+        lines = dict(line.split(":") for line in (proc / "meminfo").read_text().splitlines())
         return int(lines["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):  # not Linux: all the memory there is
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _free_in_groups(proc: Path, cgroups: Path) -> Iterator[int]:
+    """What is free under each limit that concerns this process; limits hold for all groups inside.
+
+    Cached files count as taken there, but make way: reading checkpoints alone would seem to fill a group.
+    """
+    for group in _own_groups(proc):
+        for folder, (limit, taken, cached) in CGROUP_FILES.items():
+            place = cgroups / folder / group
+            try:
+                allowed = int((place / limit).read_text())  # "max" is none
+                stat = dict(line.split() for line in (place / "memory.stat").read_text().splitlines())
+                used = int((place / taken).read_text()) - sum(int(stat.get(name, 0)) for name in cached)
+            except (OSError, ValueError):
+                continue
+            yield max(0, allowed - max(0, used))
+
+
+def _own_groups(proc: Path) -> set[Path]:
+    """The groups of this process and all around them; a container sees its own one as the outermost."""
+    own = {Path()}
+    try:
+        for line in (proc / "self" / "cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "" or "memory" in controllers.split(","):
+                group = Path(path.lstrip("/"))
+                own |= {group, *group.parents}
+    except (OSError, ValueError):
+        pass
+    return own

@@ -90,6 +90,7 @@ def run(errand: Errand, out: Path, debug_dir: Path | None, report: Report) -> Do
     report("load", 1, 1)
     if errand.record is not None:
         provenance.check_weights(errand.record, model.weights_hash)
+        provenance.check_preprocessors(errand.record, model.preprocessors)
     begun = perf_counter()
     result = model(request, progress=report)
     seconds = perf_counter() - begun

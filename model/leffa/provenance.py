@@ -37,7 +37,8 @@ class Record:
     """What made a picture.
 
     ``parameters`` are the values really used, named as in TryOnRequest; ``inputs`` the SHA-256 of the input
-    files by name (person, garment, mask); ``files`` the names they had, where the command line knew them.
+    files by name (person, garment, mask); ``files`` the names they had, where the command line knew them;
+    ``preprocessors`` the settings that decided what an official model saw of the photo, by name.
     """
 
     model: str
@@ -50,6 +51,7 @@ class Record:
     inputs: dict[str, str]
     versions: dict[str, str]
     files: dict[str, str] = field(default_factory=dict)
+    preprocessors: dict[str, str] = field(default_factory=dict)  # pictures of earlier versions have none
     ai_generated: bool = True
     software: str = "leffa"
 
@@ -76,7 +78,7 @@ def sha256(data: bytes) -> str:
 
 
 def record(model: Any, result: Any, inputs: Mapping[str, bytes]) -> Record:
-    """The record of a TryOnResult that ``model`` (a TryOn) made from the bytes of ``inputs``."""
+    """The record of a TryOnResult that ``model`` (a TryOn or its Facts) made from the bytes of ``inputs``."""
     return Record(
         model=result.model,
         weights=model.weights,
@@ -87,6 +89,7 @@ def record(model: Any, result: Any, inputs: Mapping[str, bytes]) -> Record:
         parameters=dict(result.parameters),
         inputs={name: sha256(data) for name, data in inputs.items()},
         versions=versions(),
+        preprocessors=dict(getattr(model, "preprocessors", {})),
     )
 
 
@@ -141,3 +144,13 @@ def check_weights(made_by: Record, weights_sha256: str) -> None:
     """Refuse other weights than the recorded ones; raises ReplayMismatch."""
     if weights_sha256 != made_by.weights_sha256:
         raise ReplayMismatch("The weights are not those that the picture was made with.")
+
+
+def check_preprocessors(made_by: Record, preprocessors: Mapping[str, str]) -> None:
+    """Refuse other preprocessors than the recorded ones, where any are; raises ReplayMismatch."""
+    for name, recorded in made_by.preprocessors.items():
+        if preprocessors.get(name) != recorded:
+            raise ReplayMismatch(
+                f"The picture was made with {name}={recorded}, here it is {preprocessors.get(name)}.",
+                fix=f"Set LEFFA_{name.upper()}={recorded}.",
+            )

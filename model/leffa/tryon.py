@@ -178,13 +178,20 @@ class TryOn:
         self._model = model
         self.model, self.weights, self.weights_hash = model.name, model.weights, model.weights_hash
         self.task, self.device, self.dtype = model.task, model.device, model.dtype
+        # Settings that an official model's pictures depend on, by name; the embedded one knows none.
+        self.preprocessors: dict[str, str] = getattr(model, "preprocessors", {})
 
     @classmethod
     def load(
-        cls, model: str = EMBEDDED, device: str = "auto", options: OfficialOptions | None = None
+        cls,
+        model: str = EMBEDDED,
+        device: str = "auto",
+        options: OfficialOptions | None = None,
+        resident: bool | None = None,
     ) -> TryOn:
         """Load a model by its id: the embedded one, or an official one from the weights folder of `options`.
 
+        resident: whether an official model's networks stay on the device; None decides by its free memory.
         Raises UnknownModel, UnsupportedWeights, FileMissing, and BadParameter for a device that is not there.
         """
         if model not in MODELS:
@@ -197,7 +204,7 @@ class TryOn:
             return cls(load(device))
         from leffa.official.model import load as load_official
 
-        return cls(load_official(model, device, options or OfficialOptions()))
+        return cls(load_official(model, device, options or OfficialOptions(), resident))
 
     def __call__(
         self,

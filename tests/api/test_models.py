@@ -50,7 +50,7 @@ def test_absent_models_say_how_to_get_them_and_on_which_terms(client) -> None:
     assert {entry["part"] for entry in hd["licences"]} == {"code", "weights", "training data"}
     assert "OpenPose body model" in {entry["name"] for entry in hd["licences"]}
     assert hd["memory_bytes"] > 10**9 and hd["device"] == "cpu"
-    assert (hd["first_choice_for"], pose["garment_types"], pose["task"]) == (["upper_body"], [], "pose")
+    assert (hd["first_choice_for"], pose["garment_types"], pose["task"]) == ([], [], "pose")
     assert "garment_type" not in pose["limits"] and "sleeves" not in pose["limits"]
 
 
@@ -72,6 +72,27 @@ def test_each_garment_goes_to_the_model_made_for_it(serve, tools, send, small_pn
 def test_the_setting_decides_where_it_names_a_model(serve, send, small_png) -> None:
     with serve("dress_code", model="mini") as client:
         assert send(client, small_png, small_png, garment_type="dresses").headers["x-model"] == "mini"
+
+
+def firsts(client) -> dict[str, list[str]]:
+    """By model what it is the first choice for, of those that are for anything."""
+    return {
+        name: info["first_choice_for"] for name, info in listed(client).items() if info["first_choice_for"]
+    }
+
+
+def test_the_list_tells_who_answers_which_garment(client, serve, tools) -> None:
+    everything = ["upper_body", "lower_body", "dresses"]
+    assert firsts(client) == {"mini": everything}
+    with serve(model="viton_hd") as lacking:
+        assert firsts(lacking) == {}
+    with serve("viton_hd", "dress_code") as both:
+        assert firsts(both) == {"viton_hd": everything[:1], "dress_code": everything[1:]}
+    with serve("viton_hd", "dress_code", broken=("dress_code",)) as half:
+        tools.until(lambda: listed(half)["dress_code"]["state"] == "failed")
+        assert firsts(half) == {"viton_hd": everything}
+    with serve("viton_hd", model="mini") as settled:
+        assert firsts(settled) == {"mini": everything}
 
 
 def test_a_model_without_weights_says_how_to_get_them(puppet_client, send, small_png) -> None:

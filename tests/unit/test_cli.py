@@ -131,6 +131,7 @@ class Poser:
     """Answers a pose request with its pose, like the real model in everything but the picture."""
 
     model, weights, weights_hash, device, dtype = "pose_transfer", "official", "0" * 64, "cpu", "float32"
+    preprocessors: dict[str, str] = {}
 
     def __call__(self, request, progress) -> TryOnResult:
         plain = np.zeros(request.pose.shape[:2], np.uint8)

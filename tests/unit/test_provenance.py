@@ -1,5 +1,7 @@
 """A picture says how it was made, and only its own inputs and weights make it again."""
 
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,23 @@ def test_changed_inputs_and_weights_are_noticed(record: Record) -> None:
             provenance.check_inputs(record, inputs)
     with pytest.raises(ReplayMismatch):
         provenance.check_weights(record, "cd" * 32)
+
+
+def test_other_preprocessors_are_noticed_by_their_setting(record: Record, pixels: np.ndarray) -> None:
+    seen = replace(record, preprocessors={"parser": "schp", "densepose": "torch"})
+    assert provenance.read(provenance.sign(pixels, "png", seen)) == seen
+    provenance.check_preprocessors(seen, {"parser": "schp", "densepose": "torch"})
+    with pytest.raises(ReplayMismatch, match="parser=schp, here it is onnx") as error:
+        provenance.check_preprocessors(seen, {"parser": "onnx", "densepose": "torch"})
+    assert "LEFFA_PARSER=schp" in error.value.fix
+
+
+def test_pictures_of_before_they_were_recorded_are_read(record: Record, pixels: np.ndarray) -> None:
+    told = asdict(record)
+    del told["preprocessors"]
+    old = provenance.read(images.encode(pixels, "png", {provenance.CHUNK: json.dumps(told)}))
+    assert old == record
+    provenance.check_preprocessors(old, {"parser": "onnx"})
 
 
 def test_no_folder_of_a_user_is_told(record: Record) -> None:

@@ -51,17 +51,21 @@ def pull(models: Models = None, parser: ParserOption = None, keypoints: Keypoint
         from leffa.weights.catalogue import find_models
         from leffa.weights.licences import refuse_non_commercial
         from leffa.weights.pull import pull as fetch
+        from leffa.weights.records import has_own_segformer
 
         wish = _wish(parser, keypoints)
         specs = find_models(models or ["viton_hd"])
         for spec in specs:
             if not wish.non_commercial:
                 refuse_non_commercial(spec.id, wish.parser, wish.keypoints)
+        own = wish.parser == "segformer" and has_own_segformer(wish.folder)
         with _byte_bar() as report:
             fetched = fetch(_files(specs, wish), wish.folder, report)
     _say(
         f"{len(fetched)} files fetched into {wish.folder}" if fetched else f"all is in {wish.folder} already"
     )
+    if own:
+        _say("humanparsing/segformer holds a SegFormer of your own: left alone, see `leffa weights check`")
     _tell_licences(specs, wish)
 
 

@@ -1,9 +1,10 @@
 """The pair of UNets: diffusers' own network twice, with our attention processors and other stems."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from diffusers import UNet2DConditionModel
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 
 from leffa.diffusion.attention import install_extending, install_recording
@@ -16,6 +17,20 @@ GENERATIVE_CHANNELS = sum(CONDITION_CHANNELS.values())
 
 # Upstream's state dict holds all three networks flat, told apart by these prefixes.
 PREFIXES = {"vae": "vae.", "reference_unet": "unet_encoder.", "unet": "unet."}
+
+
+class Networks(NamedTuple):
+    """The three networks of a model, under the names of PREFIXES."""
+
+    vae: AutoencoderKL
+    reference_unet: UNet2DConditionModel
+    unet: UNet2DConditionModel
+
+
+def empty_networks(unet_config: Mapping[str, Any], vae_config: Mapping[str, Any]) -> Networks:
+    """All three from the base model's configurations, on the meta device: shapes without memory."""
+    with torch.device("meta"):
+        return Networks(AutoencoderKL.from_config(vae_config).eval(), *build_unets(unet_config))
 
 
 def build_unets(unet_config: Mapping[str, Any]) -> tuple[UNet2DConditionModel, UNet2DConditionModel]:

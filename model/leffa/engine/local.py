@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 STOP_SECONDS = 10.0
 LOADING_SECONDS = 5
 SPEED_MEMORY = 0.7
+RETRY_SECONDS = 30.0
 
 
 class LocalEngine:
@@ -33,8 +34,7 @@ class LocalEngine:
         self._job_seconds = 0.0  # running mean
         self._running: Job | None = None
         self._stopping = False
-        self._state: State = "loading"
-        self._reason = ""
+        self._begun = False  # to answer: the default was tried
         self._started = monotonic()
         self._worker = Thread(target=self._work, name="leffa-engine", daemon=True)
 
@@ -45,7 +45,9 @@ class LocalEngine:
     @property
     def status(self) -> Status:
         """What the engine is doing, answered from memory; its state is that of the default model."""
-        return Status(self._state, self._reason, self._depth, monotonic() - self._started)
+        reason = self._shortcoming() if self._begun else ""
+        state: State = "loading" if not self._begun else "failed" if reason else "ready"
+        return Status(state, reason, self._depth, monotonic() - self._started)
 
     @property
     def models(self) -> list[ModelStatus]:
@@ -60,10 +62,10 @@ class LocalEngine:
     def choose(self, task: str, garment_type: str | None = None, wanted: str | None = None) -> str:
         """The id of the model for a request; raises UnknownModel, ModelLoading or ModelFailed."""
         failed = {status.known.id: status.reason for status in self.models if status.state == "failed"}
-        if self._state == "failed":
-            failed[self.default.known.id] = self._reason
+        if not self.default.known.usable:
+            failed[self.default.known.id] = self._shortcoming()
         chosen = self._pool.shelf.choose(task, garment_type, wanted, failed).id
-        if self._state == "loading":
+        if not self._begun:
             raise ModelLoading(retry_after=LOADING_SECONDS)
         if chosen in failed:
             raise ModelFailed(f"{chosen} could not be loaded: {failed[chosen]}")
@@ -90,7 +92,9 @@ class LocalEngine:
             self._worker.join(STOP_SECONDS)
 
     def _work(self) -> None:
-        self._load_default()
+        self._pool.survey()
+        self._try_default()
+        self._begun = True
         while (job := self._next()) is not None:
             self._running = job
             begun = monotonic()
@@ -99,10 +103,22 @@ class LocalEngine:
             self._end_turn(monotonic() - begun)
 
     def _next(self) -> Job | None:
-        """The next job; as long as nobody waits, models are loaded ahead."""
-        while self._jobs.empty() and self._pool.load_ahead():
-            continue
-        return self._jobs.get()
+        """The next job; as long as nobody waits, models are loaded ahead and a default that lacks memory."""
+        while True:
+            while self._jobs.empty() and self._load_ahead():
+                continue
+            lacks_memory = self.default.state == "waiting" and self.default.reason
+            try:
+                return self._jobs.get(timeout=RETRY_SECONDS if lacks_memory else None)
+            except queue.Empty:
+                self._try_default()
+
+    def _load_ahead(self) -> bool:
+        try:
+            return self._pool.load_ahead()
+        except Exception as error:  # the device itself; requests are told when they meet it
+            logger.warning("Nothing was loaded ahead.", exc_info=error)
+            return False
 
     def _end_turn(self, seconds: float) -> None:
         usual = self._job_seconds or seconds
@@ -110,28 +126,43 @@ class LocalEngine:
             self._depth -= 1
             self._job_seconds = SPEED_MEMORY * usual + (1 - SPEED_MEMORY) * seconds
 
-    def _load_default(self) -> None:
+    def _try_default(self) -> None:
         """Once it is there the service is ready; without it others still answer when they are named."""
         try:
-            self._pool.survey()
             self._pool.get(self._pool.shelf.default)
-        except Exception as error:
-            self._reason = self.default.reason or explain(error)
-            self._state = "failed"
-        else:
-            self._state = "ready"
+        except Exception as error:  # the pool's status keeps the reason
+            logger.warning("The default model is not there: %s", explain(error))
+
+    def _shortcoming(self) -> str:
+        """Why the default model cannot answer now; empty where it can, or will be loaded for a request."""
+        known = self.default.known
+        try:
+            self._pool.shelf.named(known.id, known.task)
+        except LeffaError as error:
+            return explain(error)
+        return self.default.reason
 
     def _run(self, job: Job) -> None:
+        """Give the job's future an answer, whatever happens: somebody waits for it."""
         job.queue_seconds = monotonic() - job.submitted
         if not job.future.set_running_or_notify_cancel():
             return
-        answer = self._attempt(job)
-        if isinstance(answer, OutOfMemory) and self._pool.keep_only(job.model):
-            answer = self._attempt(job)
+        try:
+            answer = self._answer(job)
+        except BaseException as error:
+            answer = _as_leffa_error(error)
         if isinstance(answer, LeffaError):
             job.future.set_exception(answer)
         else:
             job.future.set_result(answer)
+
+    def _answer(self, job: Job) -> list[Any] | LeffaError:
+        """For want of memory try again without the other models, then without this one resting there."""
+        answer = self._attempt(job)
+        for make_room in (self._pool.keep_only, self._pool.offload):
+            if isinstance(answer, OutOfMemory) and make_room(job.model):
+                answer = self._attempt(job)
+        return answer
 
     def _attempt(self, job: Job) -> list[Any] | LeffaError:
         try:
@@ -149,7 +180,7 @@ class LocalEngine:
         return model(request, job.report, lambda: job.cancelled or self._stopping)
 
 
-def _as_leffa_error(error: Exception) -> LeffaError:
+def _as_leffa_error(error: BaseException) -> LeffaError:
     if shortage := as_out_of_memory(error):
         return shortage
     if isinstance(error, LeffaError):

@@ -14,6 +14,7 @@ OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough mem
 class Placement:
     """Where a model runs and in which precision, as torch names them; `size` bytes of its networks there.
 
+    beside: bytes on the device for its preprocessors, as far as no other model brought them along already.
     networks: "resident" on the device, or "offloaded": in the host's memory, on the device one at a time.
     """
 
@@ -21,6 +22,7 @@ class Placement:
     dtype: str
     networks: Literal["resident", "offloaded"] = "resident"
     size: int = 0
+    beside: int = 0
 
     @property
     def home(self) -> str:
@@ -33,6 +35,7 @@ class Memory:
 
     def __init__(self, device: str, dtype: str) -> None:
         self._device, self._dtype = device, dtype
+        self._kept: set[str] = set()
 
     def place(self, known: Known) -> Placement:
         """Where a model would run, were it loaded now. Raises BadParameter for a device that is not there."""
@@ -40,28 +43,36 @@ class Memory:
 
         if known.weights == "embedded":
             return Placement(pick_device("cpu" if self._device == AUTO else self._device), "float32")
-        chosen = plan(self._device, self._dtype, known.size)
+        beside = sum(size for name, size in known.preprocessors.items() if name not in self._kept)
+        chosen = plan(self._device, self._dtype, known.size, beside)
         return Placement(
             device=chosen.device,
             dtype=str(chosen.dtype).removeprefix("torch."),
             networks="resident" if chosen.resident else "offloaded",
             size=known.size * chosen.dtype.itemsize // 2,
+            beside=beside,
         )
+
+    def keep(self, known: Known) -> None:
+        """Take down that the model's preprocessors are loaded: all models share them, and they never go."""
+        self._kept.update(known.preprocessors)
 
     def has_room(self, placement: Placement) -> bool:
         """Whether the networks fit in beside what is there, with room left for a request's pictures."""
         from leffa.device import RESERVE, free_bytes
 
-        return placement.size == 0 or placement.size + RESERVE <= free_bytes(placement.home)
+        needed = placement.size + placement.beside + RESERVE
+        return placement.size == 0 or needed <= free_bytes(placement.home)
 
     def require(self, placement: Placement) -> None:
         """Raises OutOfMemory where the host cannot hold the networks: Linux would end the whole process."""
         from leffa.device import free_bytes
 
         free = free_bytes("cpu")
-        if placement.home == "cpu" and placement.size > free:
+        needed = placement.size + (placement.beside if placement.device == "cpu" else 0)
+        if placement.home == "cpu" and needed > free:
             raise OutOfMemory(
-                f"The networks take {placement.size / GIGABYTE:.1f} GB in {placement.dtype}, "
+                f"The networks take {needed / GIGABYTE:.1f} GB in {placement.dtype}, "
                 f"{free / GIGABYTE:.1f} GB are free.",
                 fix="Free some memory; on a CPU, LEFFA_DTYPE=bfloat16 takes half of float32.",
             )
@@ -73,7 +84,7 @@ class Memory:
         give_back()
 
 
-def as_out_of_memory(error: Exception) -> OutOfMemory | None:
+def as_out_of_memory(error: BaseException) -> OutOfMemory | None:
     """The error as OutOfMemory where it means that, else None. It is a new one: tracebacks keep tensors."""
     if isinstance(error, OutOfMemory):
         return OutOfMemory(error.detail, fix=error.fix)

@@ -18,14 +18,15 @@ logger = logging.getLogger(__name__)
 class Pool:
     """Loads, keeps and drops models. One thread may use it; ``statuses`` can be read from any.
 
-    ``load`` makes the model of an id.
+    ``load`` makes the model of an id in the place that was found for it.
     """
 
-    def __init__(self, shelf: Shelf, load: Callable[[str], Model], memory: Memory) -> None:
+    def __init__(self, shelf: Shelf, load: Callable[[str, Placement], Model], memory: Memory) -> None:
         self.shelf = shelf
         self._load = load
         self._memory = memory
         self._loaded: dict[str, Model] = {}  # least recently used first
+        self._offloaded: set[str] = set()  # whatever fits: a request did not fit in beside them
         self._ahead = [known.id for known in shelf.models.values() if known.usable]
         # Entries are replaced whole, so readers on other threads never see half a change.
         self._statuses = {known.id: _at_rest(known) for known in shelf.models.values()}
@@ -39,9 +40,11 @@ class Pool:
         """Find out where each model would run; one that cannot run here says so when it is loaded."""
         for known in self.shelf.models.values():
             try:
-                self._note(known.id, placement=self._memory.place(known))
+                self._note(known.id, placement=self._place(known))
             except LeffaError:
                 continue
+            except Exception as error:  # a device that is there, but does not answer
+                logger.warning("No place was found for %s.", known.id, exc_info=error)
 
     def get(self, model: str) -> Model:
         """The model, loaded if need be. Raises ModelFailed, OutOfMemory, UnknownModel."""
@@ -69,6 +72,17 @@ class Pool:
             self._drop(other)
         return bool(others)
 
+    def offload(self, model: str) -> bool:
+        """From now on keep the model's networks off the device while they rest; whether that is a change."""
+        placement = self._statuses[model].placement
+        known = self.shelf.models[model]
+        if placement is None or placement.home == "cpu" or not known.size:
+            return False
+        self._offloaded.add(model)
+        if model in self._loaded:
+            self._drop(model)
+        return True
+
     def _try_to_load(self, known: Known) -> None:
         try:
             self._load_now(known)
@@ -86,21 +100,27 @@ class Pool:
         self._note(known.id, state="loading")
         try:
             placement = self._make_room(known)
-            model = self._load(known.id)
+            model = self._load(known.id, placement)
         except Exception as error:
             raise self._failure(known, error) from error
         self._loaded[known.id] = model
-        self._note(known.id, state="loaded", placement=placement, facts=Facts.of(model))
+        self._memory.keep(known)
+        self._note(known.id, state="loaded", reason="", placement=placement, facts=Facts.of(model))
 
     def _make_room(self, known: Known) -> Placement:
         """Drop the least recently used until the model fits on the device, or nothing large is left."""
-        placement = self._memory.place(known)
+        self._memory.release()  # what dropped models and past requests held counts as free
+        placement = self._place(known)
         large = self._large()
         while large and not (placement.networks == "resident" and self._memory.has_room(placement)):
             self._drop(large.pop(0))
-            placement = self._memory.place(known)
+            placement = self._place(known)
         self._memory.require(placement)
         return placement
+
+    def _place(self, known: Known) -> Placement:
+        placement = self._memory.place(known)
+        return replace(placement, networks="offloaded") if known.id in self._offloaded else placement
 
     def _large(self) -> list[str]:
         """The loaded models whose going makes room, least recently used first."""
@@ -109,7 +129,7 @@ class Pool:
     def _failure(self, known: Known, error: Exception) -> LeffaError:
         """Note why a model could not be loaded. Only memory may be there another time."""
         if shortage := as_out_of_memory(error):
-            self._note(known.id, state="waiting")
+            self._note(known.id, state="waiting", reason=explain(shortage))
             return shortage
         logger.error("%s could not be loaded.", known.id, exc_info=error)
         reason = explain(error)
@@ -118,8 +138,8 @@ class Pool:
 
     def _drop(self, model: str) -> None:
         del self._loaded[model]
-        self._memory.release()
         self._note(model, state="waiting", facts=None)
+        self._memory.release()
 
     def _note(self, model: str, **changes: Any) -> None:
         self._statuses[model] = replace(self._statuses[model], **changes)
@@ -131,10 +151,13 @@ def open_pool(settings: Settings, load: Callable[[str], Model] | None = None) ->
     Raises UnknownModel where the settings name a model that does not exist.
     """
 
-    def load_as_set(model: str) -> Model:
-        return TryOn.load(model, settings.device, official_options(settings))
+    def load_in_place(model: str, placement: Placement) -> Model:
+        if load is not None:
+            return load(model)
+        options = replace(official_options(settings), dtype=placement.dtype)
+        return TryOn.load(model, placement.device, options, placement.networks == "resident")
 
-    return Pool(find_shelf(settings), load or load_as_set, Memory(settings.device, settings.dtype))
+    return Pool(find_shelf(settings), load_in_place, Memory(settings.device, settings.dtype))
 
 
 def _at_rest(known: Known) -> ModelStatus:

@@ -21,7 +21,8 @@ CancelCheck = Callable[[], bool]
 class Model(Protocol):
     """A loaded model, shaped like leffa.tryon.TryOn.
 
-    ``weights`` is "embedded" or "official"; ``device`` and ``dtype`` print as torch names them.
+    ``weights`` is "embedded" or "official"; ``device`` and ``dtype`` print as torch names them. It may have
+    ``preprocessors`` as TryOn has.
     """
 
     model: str
@@ -45,21 +46,29 @@ class Facts:
     weights_hash: str
     device: str
     dtype: str
+    preprocessors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model) -> Facts:
         """The facts of a loaded model."""
         dtype = str(model.dtype).removeprefix("torch.")
-        return cls(model.model, model.weights, model.weights_hash, str(model.device), dtype)
+        return cls(
+            model=model.model,
+            weights=model.weights,
+            weights_hash=model.weights_hash,
+            device=str(model.device),
+            dtype=dtype,
+            preprocessors=dict(getattr(model, "preprocessors", {})),
+        )
 
 
 @dataclass(frozen=True)
 class ModelStatus:
     """Where a known model stands.
 
-    state: "absent" (no weights here), "refused" (by the settings), "waiting" (for its first request),
-    "loading", "loaded", "failed". reason: why it is refused or failed. placement: where it runs or would run,
-    None before that was found out. facts: those of a loaded one.
+    state: "absent" (no weights here), "refused" (by the settings), "waiting" (for its first request, or for
+    memory), "loading", "loaded", "failed". reason: why it is refused or failed or lacks memory. placement:
+    where it runs or would run, None before that was found out. facts: those of a loaded one.
     """
 
     known: Known

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from leffa.errors import LeffaError, UnknownModel
 from leffa.mini import DEFAULT_GUIDANCE, DEFAULT_STEPS
 from leffa.official import SPECS, OfficialOptions
+from leffa.official.sizes import preprocessor_bytes
 from leffa.settings import AUTO, Settings
 from leffa.tryon import EMBEDDED
 from leffa.weights.catalogue import ModelSpec, Task, bytes_in_16_bits, files_of, preferred
@@ -20,8 +21,8 @@ class Known:
 
     weights: "embedded" or "official". garment_types: those it is the first choice for. present: whether its
     checkpoint is in the weights folder. missing: files of that folder that it needs and that are not there.
-    command: what gets them. size: bytes of its networks in 16 bits. refused: why the settings forbid it, else
-    empty.
+    command: what gets them. size: bytes of its networks in 16 bits. preprocessors: the files of what looks
+    at photos for it, with their bytes. refused: why the settings forbid it, else empty.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Known:
     present: bool = True
     missing: tuple[str, ...] = ()
     size: int = 0
+    preprocessors: Mapping[str, int] = field(default_factory=dict)
     refused: str = ""
     command: str | None = None
 
@@ -145,6 +147,7 @@ def _official(spec: ModelSpec, options: OfficialOptions, non_commercial: bool) -
         present=checkpoint.is_file(),
         missing=missing,
         size=bytes_in_16_bits(spec, checkpoint),
+        preprocessors=preprocessor_bytes(spec, options),
         refused="" if non_commercial else _refusal(spec, options),
         command=_pull(spec, options) if missing else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,12 +15,14 @@ from leffa.diffusion.attention import attention_layers, layer_grid
 from leffa.diffusion.flow import flow_from_attention
 from leffa.diffusion.pipeline import LeffaPipeline, PipelineOutput
 from leffa.diffusion.transform import LATENT_FACTOR, repaint, to_bytes
-from leffa.official.networks import fingerprint, load_pipeline
+from leffa.official.networks import load_pipeline
 from leffa.official.options import OfficialOptions
 from leffa.official.scenes import Conditions, pose_scene, tryon_scene
 from leffa.official.sight import densepose, open_eyes
+from leffa.official.sizes import preprocessor_bytes
 from leffa.tryon import Parameters, Progress, Request, Restored, Scene, TryOnRequest
 from leffa.weights.catalogue import SPECS, ModelSpec, bytes_in_16_bits, preferred
+from leffa.weights.origins import fingerprint
 
 FLOW_HALVINGS = 2  # of the latent: a grid of 32x24 at the native size, fine enough to see and quick to read
 
@@ -36,12 +39,13 @@ class OfficialModel:
         look: Callable[[Any], Scene],
         weights_hash: str,
         device: str,
+        preprocessors: dict[str, str],
     ) -> None:
         self.name = spec.id
         self.task: str = spec.task
         self.default_steps, self.default_guidance = spec.default_steps, spec.default_guidance
         self.device, self.dtype = device, str(pipeline.unet.dtype).removeprefix("torch.")
-        self.weights_hash = weights_hash
+        self.weights_hash, self.preprocessors = weights_hash, preprocessors
         self._pipeline = pipeline
         self._look = look
         self._flow_layer, self._flow_grid = _flow_layer(pipeline, spec)
@@ -92,22 +96,39 @@ class OfficialModel:
         )
 
 
-def load(model: str, device: str, options: OfficialOptions) -> OfficialModel:
-    """Load one of SPECS from the weights folder.
+def load(model: str, device: str, options: OfficialOptions, resident: bool | None = None) -> OfficialModel:
+    """Load one of SPECS from the weights folder; `resident` as in TryOn.load.
 
     Raises FileMissing, BadFolder, UnsupportedWeights, and BadParameter for a device or precision that this
     machine does not have.
     """
     spec = SPECS[model]
     path = preferred(options.weights / spec.checkpoint)
-    chosen = plan(device, options.dtype, bytes_in_16_bits(spec, path))
+    beside = sum(preprocessor_bytes(spec, options).values())
+    chosen = plan(device, options.dtype, bytes_in_16_bits(spec, path), beside)
+    if resident is not None:
+        chosen = replace(chosen, resident=resident)
     pipeline = load_pipeline(options.weights, spec, chosen)
-    look = (
-        partial(pose_scene, densepose(options, chosen.device), spec)
-        if spec.task == "pose"
-        else partial(tryon_scene, open_eyes(options, chosen.device), spec)
+    return OfficialModel(
+        spec,
+        pipeline,
+        look=_look(spec, options, chosen.device),
+        weights_hash=fingerprint(path),
+        device=chosen.device,
+        preprocessors=_preprocessors(spec, options),
     )
-    return OfficialModel(spec, pipeline, look, fingerprint(path), chosen.device)
+
+
+def _look(spec: ModelSpec, options: OfficialOptions, device: str) -> Callable[[Any], Scene]:
+    if spec.task == "pose":
+        return partial(pose_scene, densepose(options, device), spec)
+    return partial(tryon_scene, open_eyes(options, device), spec)
+
+
+def _preprocessors(spec: ModelSpec, options: OfficialOptions) -> dict[str, str]:
+    """The settings that another picture may come of, by their names."""
+    names = ("densepose",) if spec.task == "pose" else ("densepose", "keypoints", "parser")
+    return {name: getattr(options, name) for name in names}
 
 
 def _flow_layer(pipeline: LeffaPipeline, spec: ModelSpec) -> tuple[str, tuple[int, int]]:

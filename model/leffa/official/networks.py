@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
 
 import torch
-from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
 from leffa.device import Plan
 from leffa.diffusion.pipeline import LeffaPipeline
 from leffa.diffusion.quirks import ZERO_SNR_UNLESS_FOLDER_IS
 from leffa.diffusion.sampler import build_scheduler
-from leffa.diffusion.unets import PREFIXES, build_unets
-from leffa.errors import UnsupportedWeights
+from leffa.diffusion.unets import PREFIXES, empty_networks
 from leffa.weights.catalogue import ModelSpec, preferred
 from leffa.weights.configs import base_config
+from leffa.weights.fitting import require_fit, shapes_of, without_dead
 from leffa.weights.reading import read_state
-
-UNUSED = ".attn2.to_"  # cross-attention is skipped: converted files lack it, and it is not loaded
-FINGERPRINT_BYTES = 1024**2
 
 
 def load_pipeline(folder: Path, spec: ModelSpec, plan: Plan) -> LeffaPipeline:
@@ -32,30 +26,17 @@ def load_pipeline(folder: Path, spec: ModelSpec, plan: Plan) -> LeffaPipeline:
     what is not there, UnsupportedWeights for what does not fit.
     """
     base = folder / spec.base
-    with torch.device("meta"):
-        reference_unet, unet = build_unets(base_config(base, "unet"))
-        vae = AutoencoderKL.from_config(base_config(base, "vae"))
-    networks = {"vae": vae, "reference_unet": reference_unet, "unet": unet}
+    networks = empty_networks(base_config(base, "unet"), base_config(base, "vae"))
     path = preferred(folder / spec.checkpoint)
-    state = read_state(path)
     home = plan.device if plan.resident else "cpu"
-    for part, network in networks.items():
-        _fill(network, _part(state, PREFIXES[part]), home, plan.dtype, path.name)
+    for part, network in networks._asdict().items():
+        # The file is mapped anew for each: what was read of it goes before the next one comes.
+        _fill(network, _part(read_state(path), PREFIXES[part]), home, plan.dtype, path.name)
     scheduler = build_scheduler(
         base_config(base, "scheduler"), zero_snr=spec.base != ZERO_SNR_UNLESS_FOLDER_IS
     )
     device = None if plan.resident else torch.device(plan.device)
-    return LeffaPipeline(vae.eval(), reference_unet, unet, scheduler, visit=device)
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 over size, first and last megabyte, as hexadecimal: hashing gigabytes would take minutes."""
-    digest = hashlib.sha256(str(path.stat().st_size).encode())
-    with path.open("rb") as file:
-        digest.update(file.read(FINGERPRINT_BYTES))
-        file.seek(max(0, path.stat().st_size - FINGERPRINT_BYTES))
-        digest.update(file.read())
-    return digest.hexdigest()
+    return LeffaPipeline(*networks, scheduler, visit=device)
 
 
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -64,19 +45,18 @@ def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _fill(network: nn.Module, state: dict[str, Tensor], device: str, dtype: torch.dtype, name: str) -> None:
     """Give a network on the meta device its weights, one tensor at a time."""
-    wanted = {key: value.shape for key, value in network.state_dict().items() if UNUSED not in key}
-    found = {key: value.shape for key, value in state.items() if UNUSED not in key}
-    if wanted != found:
-        raise UnsupportedWeights(f"{name} does not fit: {_difference(wanted, found)}.")
+    wanted = without_dead(shapes_of(network.state_dict()))
+    require_fit(wanted, without_dead(shapes_of(state)), name)
     _drop_unused(network)
     ready = {key: _moved(state[key], device, dtype) for key in wanted}
     network.load_state_dict(ready, strict=True, assign=True)
-    cast(Any, network).to(memory_format=torch.channels_last)
     network.requires_grad_(False)
 
 
 def _moved(value: Tensor, device: str, dtype: torch.dtype) -> Tensor:
-    return value.to(device=device, dtype=dtype, copy=value.device.type == device)
+    """A copy of its own, convolutions' weights channels last, which is the order they are read in."""
+    order = torch.channels_last if value.dim() == 4 else torch.preserve_format
+    return value.to(device=device, dtype=dtype, copy=True, memory_format=order)
 
 
 def _drop_unused(network: nn.Module) -> None:
@@ -85,10 +65,3 @@ def _drop_unused(network: nn.Module) -> None:
         if name.endswith(".attn2"):
             for projection in ("to_q", "to_k", "to_v", "to_out"):
                 setattr(module, projection, nn.ModuleList())
-
-
-def _difference(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    missing, unexpected = sorted(wanted.keys() - found), sorted(found.keys() - wanted)
-    reshaped = [key for key in wanted.keys() & found if wanted[key] != found[key]]
-    parts = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped}
-    return ", ".join(f"{len(keys)} {what} ({keys[0]})" for what, keys in parts.items() if keys)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leffa.mini.landmarks import LandmarkDetector
-from leffa.official.options import OfficialOptions
+from leffa.official.options import DensePoseBackend, Keypoints, OfficialOptions, Parser
 from leffa.preprocess.densepose import BodyMap, DensePose
 from leffa.preprocess.detectron2_adapter import Detectron2DensePose
 from leffa.preprocess.keypoints import from_mediapipe
@@ -27,7 +28,7 @@ SCHP_CHECKPOINTS = ("201908301523-atr", "201908261155-lip")
 class ClothingParser(Protocol):
     """Labels clothes."""
 
-    def parse(self, photo: Picture) -> ParsedPerson:
+    def parse(self, photo: Picture, exact: bool = False) -> ParsedPerson:
         """uint8 RGB [H, W, 3] to ATR labels and neck, 0..18."""
 
 
@@ -65,25 +66,37 @@ class Sight:
     densepose: BodyPainter
 
 
-@cache
 def open_eyes(options: OfficialOptions, device: str) -> Sight:
-    """Load what the options name from the weights folder. Raises FileMissing, UnsupportedWeights."""
-    return Sight(_parser(options, device), _keypoints(options, device), densepose(options, device))
+    """Load what the options name from the weights folder. Raises FileMissing, UnsupportedWeights.
+
+    Each part is loaded once and stays on the device as long as the process lives: about a gigabyte, which
+    all models share and which dropping a model does not free.
+    """
+    weights = options.weights
+    return Sight(
+        _parser(weights, options.parser, device),
+        _keypoints(weights, options.keypoints, device),
+        _densepose(weights, options.densepose, device),
+    )
 
 
-@cache
 def densepose(options: OfficialOptions, device: str) -> BodyPainter:
     """The DensePose network alone, which is all that pose transfer needs."""
-    state = read_state(preferred(options.weights / "densepose" / "model_final_162be9.pkl"))
-    backend = Detectron2DensePose if options.densepose == "detectron2" else DensePose
+    return _densepose(options.weights, options.densepose, device)
+
+
+@cache
+def _densepose(weights: Path, wanted: DensePoseBackend, device: str) -> BodyPainter:
+    state = read_state(preferred(weights / "densepose" / "model_final_162be9.pkl"))
+    backend = Detectron2DensePose if wanted == "detectron2" else DensePose
     return backend.load(state, device)
 
 
-def _parser(options: OfficialOptions, device: str) -> ClothingParser:
-    weights = options.weights
-    if options.parser == "segformer":
+@cache
+def _parser(weights: Path, wanted: Parser, device: str) -> ClothingParser:
+    if wanted == "segformer":
         return SegformerParser.load(weights / "humanparsing" / "segformer", device)
-    if options.parser == "schp":
+    if wanted == "schp":
         folder = weights / "schp"
         atr, lip = (read_state(preferred(folder / f"exp-schp-{name}.pth")) for name in SCHP_CHECKPOINTS)
         return HumanParser.from_schp(atr, lip, device)
@@ -91,9 +104,8 @@ def _parser(options: OfficialOptions, device: str) -> ClothingParser:
     return HumanParser.from_onnx(folder / "parsing_atr.onnx", folder / "parsing_lip.onnx", device)
 
 
-def _keypoints(options: OfficialOptions, device: str) -> KeypointDetector:
-    if options.keypoints == "openpose":
-        return OpenPose.load(
-            read_state(preferred(options.weights / "openpose" / "body_pose_model.pth")), device
-        )
+@cache
+def _keypoints(weights: Path, wanted: Keypoints, device: str) -> KeypointDetector:
+    if wanted == "openpose":
+        return OpenPose.load(read_state(preferred(weights / "openpose" / "body_pose_model.pth")), device)
     return MediaPipe(LandmarkDetector())

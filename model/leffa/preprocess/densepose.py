@@ -22,9 +22,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from leffa.errors import BadParameter, NoPerson, UnsupportedWeights
+from leffa.errors import BadParameter, NoPerson
 from leffa.preprocess.boxes import areas, clip, has_area
 from leffa.preprocess.densepose_net import Charts, DensePoseRCNN, prepare
+from leffa.weights.fitting import require_fit, shapes_of
 
 Picture = NDArray[np.uint8]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -263,20 +264,10 @@ def check_order(channel_order: str) -> None:
 def checked_weights(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """Exactly the network's weights out of a checkpoint, as float32.
 
-    Raises UnsupportedWeights that tells what is missing, not known or of another shape.
+    Raises UnsupportedWeights that tells what is missing, unexpected or of another shape; until then nothing
+    is copied.
     """
-    weights = {key: value.float() for key, value in state.items() if not key.startswith(NOT_WEIGHTS)}
-    wanted = network.state_dict()
-    faults = {
-        "missing": sorted(wanted.keys() - weights.keys()),
-        "not known": sorted(weights.keys() - wanted.keys()),
-        "of another shape": [
-            f"{key} {list(weights[key].shape)} instead of {list(tensor.shape)}"
-            for key, tensor in wanted.items()
-            if key in weights and weights[key].shape != tensor.shape
-        ],
-    }
-    told = [f"{len(keys)} {fault} (first: {', '.join(keys[:3])})" for fault, keys in faults.items() if keys]
-    if told:
-        raise UnsupportedWeights(f"This is not DensePose's R_50_FPN_s1x. Weights: {'; '.join(told)}.")
-    return weights
+    stored = {key: value for key, value in state.items() if not key.startswith(NOT_WEIGHTS)}
+    name = "The DensePose checkpoint (R_50_FPN_s1x)"
+    require_fit(shapes_of(network.state_dict()), shapes_of(stored), name)
+    return {key: value.float() for key, value in stored.items()}

@@ -15,7 +15,6 @@ Mask = NDArray[np.bool_]
 UPPER_CLOTHES, FACE, LEFT_ARM, RIGHT_ARM = 4, 11, 14, 15  # ATR
 LIP_FACE: Final = 13
 NECK: Final = 18  # the one label of the merged map that ATR does not have
-PARSE_LABELS: Final = 19
 
 MAX_HOLE: Final = 2000  # pixels inside the outline, at 384x512
 HOLE_PIXELS: Final = 384 * 512

@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from leffa.errors import UnsupportedWeights
 from leffa.preprocess.keypoints import HEIGHT, WIDTH
 from leffa.preprocess.openpose_decode import INPUT_HEIGHT, INPUT_WIDTH, STRIDE, decode
+from leffa.weights.fitting import require_fit, shapes_of
 
 FIELDS, HEAT_MAPS, FEATURES = 38, 19, 128
 BRANCHES: Final = {"L1": FIELDS, "L2": HEAT_MAPS}
@@ -102,7 +102,7 @@ class OpenPose:
         """From the state dict of body_pose_model.pth; raises UnsupportedWeights where it is not that."""
         with torch.device("meta"):
             net = BodyPoseNet()
-        _check_weights(net.state_dict(), state)
+        require_fit(shapes_of(net.state_dict()), shapes_of(state), "The OpenPose checkpoint")
         net.load_state_dict(dict(state), assign=True)
         return cls(net.float(), device)
 
@@ -128,21 +128,3 @@ def net_input(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     small = cv2.resize(middle[..., ::-1], (INPUT_WIDTH, INPUT_HEIGHT), interpolation=cv2.INTER_AREA)
     below, beside = -INPUT_HEIGHT % STRIDE, -INPUT_WIDTH % STRIDE
     return cv2.copyMakeBorder(small, 0, below, 0, beside, cv2.BORDER_CONSTANT, value=[PADDING] * 3)
-
-
-def _check_weights(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
-    missing = sorted(expected.keys() - state.keys())
-    unexpected = sorted(state.keys() - expected.keys())
-    misshapen = [
-        f"{key} {list(state[key].shape)} instead of {list(expected[key].shape)}"
-        for key in expected.keys() & state.keys()
-        if state[key].shape != expected[key].shape
-    ]
-    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": sorted(misshapen)}
-    faults = [f"{len(names)} {kind} ({_some(names)})" for kind, names in kinds.items() if names]
-    if faults:
-        raise UnsupportedWeights(f"These are not the OpenPose body weights: {'; '.join(faults)}.")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -59,8 +59,8 @@ class HumanParser:
         Raises UnsupportedWeights, also for the two the wrong way round.
         """
         atr, lip = (SchpParser.load(state, device) for state in (atr_state, lip_state))
-        _check_labels(atr, ATR)
-        _check_labels(lip, LIP)
+        check_labels(atr, ATR)
+        check_labels(lip, LIP)
         return cls(atr, lip)
 
     def parse(self, photo: NDArray[np.uint8], exact: bool = False) -> ParsedPerson:
@@ -71,6 +71,7 @@ class HumanParser:
         return ParsedPerson.of(self.atr.parse(photo), self.lip.parse(photo), exact)
 
 
-def _check_labels(parser: SchpParser, expected: LabelSet) -> None:
+def check_labels(parser: SchpParser, expected: LabelSet) -> None:
+    """Raises UnsupportedWeights for a parser of the other label set."""
     if parser.label_set != expected:
         raise UnsupportedWeights(f"The weights for {expected.name} labels hold {parser.label_set.name}'s.")

@@ -9,7 +9,7 @@ Module names are those of the published checkpoints, the misspelt `fushion` incl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import torch
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from leffa.errors import UnsupportedWeights
+from leffa.weights.fitting import require_fit, shapes_of
 
 LEAK: Final = 0.01  # slope below zero in all branches; the ResNet itself has plain ReLU
 EPSILON: Final = 1e-5
@@ -25,15 +26,14 @@ GRIDS: Final = (1, 2, 3, 6)  # cells along a side, pyramid pooling
 # The branches' own predictions, which only training looks at; upstream drops most of them too.
 UNUSED: Final = ("decoder.conv4.", "edge.conv4.", "edge.conv5.")
 CLASSES_KEY: Final = "fushion.3.bias"
-NAMED: Final = 3  # names that a complaint gives as examples
 
 
 def load_network(state: Mapping[str, Any], exact: bool = False) -> AugmentCE2P:
     """The network with the weights of a published checkpoint (.pth, 18 or 20 labels) on the CPU, float32.
 
     A ``state_dict`` around the weights and ``module.`` before their names are taken off. The network goes on
-    using the memory of `state`. Raises UnsupportedWeights that says which weights are missing, unknown or of
-    another shape.
+    using the memory of `state`. Raises UnsupportedWeights that says which weights are missing, unexpected or
+    of another shape.
 
     The checkpoints were trained with in-place batch normalisation, which scales by |weight|. Upstream scales
     by the weight as it stands, which is another network wherever one is negative; `exact` does so too.
@@ -41,7 +41,7 @@ def load_network(state: Mapping[str, Any], exact: bool = False) -> AugmentCE2P:
     state = _own_names(state.get("state_dict", state))
     with torch.device("meta"):
         network = AugmentCE2P(_count_classes(state))
-    _check_shapes(network.state_dict(), state)
+    require_fit(shapes_of(network.state_dict()), shapes_of(state), "The SCHP checkpoint")
     network.load_state_dict(state if exact else _scales_as_trained(state), assign=True)
     return network.float().eval().requires_grad_(False)
 
@@ -198,24 +198,6 @@ def _count_classes(state: Mapping[str, Tensor]) -> int:
     if CLASSES_KEY not in state or state[CLASSES_KEY].ndim != 1:
         raise UnsupportedWeights(f"These are not weights of SCHP: there is no {CLASSES_KEY}.")
     return len(state[CLASSES_KEY])
-
-
-def _check_shapes(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Raise UnsupportedWeights unless both have the same names and shapes."""
-    both = expected.keys() & found.keys()
-    complaints = [
-        _complaint("missing", expected.keys() - both),
-        _complaint("unknown", found.keys() - both),
-        _complaint("of another shape", (key for key in both if expected[key].shape != found[key].shape)),
-    ]
-    if any(complaints):
-        raise UnsupportedWeights(f"These are not weights of SCHP: {'; '.join(filter(None, complaints))}.")
-
-
-def _complaint(what: str, keys: Iterable[str]) -> str:
-    listed = sorted(keys)
-    examples = ", ".join(listed[:NAMED]) + (", …" if len(listed) > NAMED else "")
-    return f"{len(listed)} {what} ({examples})" if listed else ""
 
 
 def _scales_as_trained(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

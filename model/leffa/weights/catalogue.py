@@ -22,6 +22,7 @@ Keypoints = Literal["openpose", "mediapipe"]
 HUB = "franciszzj/Leffa"
 SEGFORMER_HUB = "mattmdjaga/segformer_b2_clothes"
 SEGFORMER_FOLDER = "humanparsing/segformer"
+PICKLES = (".pth", ".pkl")
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import torch
-from diffusers import AutoencoderKL
-
-from leffa.diffusion.unets import PREFIXES, build_unets
+from leffa.diffusion.unets import PREFIXES, empty_networks
 from leffa.errors import BadFolder, LeffaError, UnsupportedWeights
 from leffa.preprocess.densepose import DensePose
 from leffa.preprocess.openpose import OpenPose
-from leffa.preprocess.parsing import ATR, LIP, LabelSet, SchpParser
+from leffa.preprocess.parsing import check_labels
+from leffa.preprocess.schp_parser import ATR, LIP, SchpParser
+from leffa.preprocess.segformer import SegformerParser
 from leffa.weights.catalogue import (
     CHECKPOINTS,
     DENSEPOSE,
@@ -30,14 +29,18 @@ from leffa.weights.catalogue import (
     files_of,
     preferred,
 )
-from leffa.weights.configs import base_config
-from leffa.weights.convert import DEAD
+from leffa.weights.configs import base_config, read_config
+from leffa.weights.fitting import Shapes, require_fit, shapes_of, without_dead
+from leffa.weights.origins import is_stale
 from leffa.weights.reading import GET_AGAIN, read_state
-from leffa.weights.records import read_records
+from leffa.weights.records import has_own_segformer, read_records
 
-Shapes = dict[str, tuple[int, ...]]
 State = Literal["ok", "missing", "wrong", "built in"]
-LABEL_SETS = {"atr": ATR, "lip": LIP}
+LABELS = {
+    file: labels
+    for pair in (PARSERS["onnx"], PARSERS["schp"])
+    for file, labels in zip(pair, (ATR, LIP), strict=True)
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def _look(file: WeightsFile, model: ModelSpec | None, folder: Path) -> Finding:
     if not path.is_file():
         return Finding(path, "built in" if file.optional else "missing")
     try:
+        _refuse_stale(folder / file.path)
         _compare_size(file, path, folder)
         _examiner(file, model, folder)(path)
     except LeffaError as error:
@@ -83,74 +87,45 @@ def _look(file: WeightsFile, model: ModelSpec | None, folder: Path) -> Finding:
 
 
 def _compare_size(file: WeightsFile, path: Path, folder: Path) -> None:
+    if file in PARSERS["segformer"] and has_own_segformer(folder):
+        return
     record = read_records(folder).get(file.path)
     size = path.stat().st_size
     if record and path == folder / file.path and size != record.size:
         raise UnsupportedWeights(f"It has {size} bytes, the hub's has {record.size}.", fix=GET_AGAIN)
 
 
+def _refuse_stale(path: Path) -> None:
+    if is_stale(path):
+        raise UnsupportedWeights(f"It was made of another {path.name} than is here: convert again.")
+
+
 def _examiner(file: WeightsFile, model: ModelSpec | None, folder: Path) -> Callable[[Path], object]:
     """What to do with a file to find its faults; it raises a LeffaError with the first."""
     if model is not None:
-        return lambda path: compare_shapes(path, checkpoint_shapes(folder / model.base))
+        return lambda path: _compare_shapes(path, checkpoint_shapes(folder / model.base))
     if file.path.endswith(".json"):
-        return lambda path: base_config(path.parent.parent, _part_of(path))
+        return lambda path: read_config(path, GET_AGAIN)
+    if file in PARSERS["segformer"]:
+        return lambda path: (read_state(path), SegformerParser.load(path.parent))
     if file == DENSEPOSE:
         return lambda path: DensePose.load(read_state(path))
     if file == OPENPOSE:
         return lambda path: OpenPose.load(read_state(path))
     if file in PARSERS["schp"]:
-        return lambda path: _check_labels(SchpParser.load(read_state(path)), _label_set(path))
-    if file in PARSERS["onnx"]:
-        return lambda path: SchpParser.from_onnx(path, _label_set(path))
-    return read_state
+        return lambda path: check_labels(SchpParser.load(read_state(path)), LABELS[file])
+    return lambda path: SchpParser.from_onnx(path, LABELS[file])
 
 
 def checkpoint_shapes(base: Path) -> Shapes:
     """Names and shapes of a Leffa checkpoint as published, from the base model's configurations."""
-    with torch.device("meta"):
-        reference_unet, unet = build_unets(base_config(base, "unet"))
-        vae = AutoencoderKL.from_config(base_config(base, "vae"))
-    networks = {"vae": vae, "reference_unet": reference_unet, "unet": unet}
+    networks = empty_networks(base_config(base, "unet"), base_config(base, "vae"))
     return {
-        PREFIXES[part] + name: tuple(value.shape)
-        for part, network in networks.items()
-        for name, value in network.state_dict().items()
+        PREFIXES[part] + name: shape
+        for part, network in networks._asdict().items()
+        for name, shape in shapes_of(network.state_dict()).items()
     }
 
 
-def compare_shapes(path: Path, expected: Shapes) -> None:
-    """Raises UnsupportedWeights where a checkpoint lacks tensors, has others, or of other shapes.
-
-    Projections of cross-attention may be there or not; nothing reads them.
-    """
-    found = {name: tuple(tensor.shape) for name, tensor in read_state(path).items()}
-    missing = [name for name in expected if name not in found and DEAD not in name]
-    unknown = [name for name in found if name not in expected]
-    reshaped = [
-        f"{name} {list(found[name])} instead of {list(expected[name])}"
-        for name in expected.keys() & found.keys()
-        if expected[name] != found[name]
-    ]
-    faults = {"missing": missing, "unknown": unknown, "of the wrong shape": sorted(reshaped)}
-    told = [f"{len(names)} tensors {fault} (such as {names[0]})" for fault, names in faults.items() if names]
-    if told:
-        raise UnsupportedWeights(f"{path.name} does not fit its model: {'; '.join(told)}.", fix=GET_AGAIN)
-
-
-def _part_of(path: Path) -> Literal["unet", "vae", "scheduler"]:
-    parts: dict[str, Literal["unet", "vae", "scheduler"]] = {
-        "unet": "unet",
-        "vae": "vae",
-        "scheduler": "scheduler",
-    }
-    return parts[path.parent.name]
-
-
-def _label_set(path: Path) -> LabelSet:
-    return LABEL_SETS[path.stem[-3:]]
-
-
-def _check_labels(parser: SchpParser, expected: LabelSet) -> None:
-    if parser.label_set != expected:
-        raise UnsupportedWeights(f"It holds {parser.label_set.name} labels instead of {expected.name}.")
+def _compare_shapes(path: Path, expected: Shapes) -> None:
+    require_fit(without_dead(expected), without_dead(shapes_of(read_state(path))), path.name)

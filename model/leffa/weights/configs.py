@@ -80,19 +80,18 @@ def base_config(base: Path, part: Part) -> dict[str, Any]:
     """
     path = base / FILES[part]
     if path.is_file():
-        return _read(path)
+        return read_config(path, "Delete it; it is optional.")
     if base.name not in BASES:
         raise BadFolder(f"{path} is missing.", fix="Run `leffa weights pull`.")
     return BASES[base.name][part]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_config(path: Path, fix: str) -> dict[str, Any]:
+    """A JSON object. Raises UnsupportedWeights, with `fix`, for anything else."""
     try:
         config = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UnsupportedWeights(
-            f"{path} cannot be read: {error}.", fix="Delete it; it is optional."
-        ) from error
+        raise UnsupportedWeights(f"{path} cannot be read: {error}.", fix=fix) from error
     if not isinstance(config, dict):
-        raise UnsupportedWeights(f"{path} holds no configuration.", fix="Delete it; it is optional.")
+        raise UnsupportedWeights(f"{path} holds no configuration.", fix=fix)
     return config

@@ -5,8 +5,6 @@ which nothing reads: there is no text. The block's norm before it stays, its out
 reference UNet is dead stays too; it is less than a hundredth. Parsers keep their precision.
 """
 
-import json
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,21 +13,21 @@ from torch import Tensor
 
 from leffa.errors import FileMissing, UnsupportedWeights
 from leffa.files import whole_file
-from leffa.weights.catalogue import CHECKPOINTS, WeightsFile, converted
+from leffa.weights.catalogue import CHECKPOINTS, PICKLES, WeightsFile, converted
+from leffa.weights.fitting import DEAD
 from leffa.weights.folder import alone, check_space
+from leffa.weights.origins import fingerprint, origin, source_of
 from leffa.weights.reading import GET_AGAIN, read_state
 from leffa.weights.records import Report
 from leffa.weights.writing import Plan, in_order, write_tensors
-
-DEAD = ".attn2.to_"
-PICKLES = (".pth", ".pkl")
 
 
 def convert(files: Sequence[WeightsFile], folder: Path, report: Report) -> list[Path]:
     """Write a `.safetensors` beside every pickle among `files`; returns what was written.
 
-    What has been converted already is left alone. `report` gets (path, tensors done, tensors). Takes the
-    memory of the largest tensor beside the mapped file. Raises FileMissing, UnsupportedWeights, CannotWrite.
+    What has been converted already is left alone, unless the pickle is another by now. `report` gets (path,
+    tensors done, tensors). Takes the memory of the largest tensor beside the mapped file. Raises FileMissing,
+    UnsupportedWeights, CannotWrite.
     """
     pickles = [file for file in files if Path(file.path).suffix in PICKLES]
     with alone(folder):
@@ -43,17 +41,7 @@ def _is_done(path: Path) -> bool:
     target = converted(path)
     if not path.is_file() and not target.is_file():
         raise FileMissing(f"{path} is missing.", fix="Run `leffa weights pull`.")
-    return target.is_file() and (not path.is_file() or source_size(target) == path.stat().st_size)
-
-
-def source_size(path: Path) -> int | None:
-    """Size of the file a safetensors file was converted from, by its own account."""
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            return int(json.loads(file.read(min(length, path.stat().st_size)))["__metadata__"]["source_size"])
-    except (ValueError, KeyError, TypeError, struct.error):
-        return None
+    return target.is_file() and (not path.is_file() or source_of(target) == fingerprint(path))
 
 
 def _convert(file: WeightsFile, folder: Path, report: Report) -> None:
@@ -68,9 +56,8 @@ def _convert(file: WeightsFile, folder: Path, report: Report) -> None:
     else:
         plans = {name: Plan(tensor.dtype, tuple(tensor.shape)) for name, tensor in state.items()}
     check_space(folder, sum(plan.size for plan in plans.values()))
-    metadata = {"source": path.name, "source_size": str(path.stat().st_size)}
     with whole_file(target) as draft:
-        write_tensors(draft, plans, _ready(state, plans, file.path, report), metadata)
+        write_tensors(draft, plans, _ready(state, plans, file.path, report), origin(path))
 
 
 def _halved(tensor: Tensor) -> torch.dtype:

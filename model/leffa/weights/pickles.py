@@ -3,11 +3,13 @@
 detectron2 publishes its models as pickles, and a pickle is a program. This machine runs it with the dangerous
 instructions taken out: no objects are made and no functions called but stand-ins of our own, which keep what
 numpy's pickles say of an array. The arrays are made from those afterwards. It is Python's slow machine below,
-because the fast one in C reserves, unasked, whatever memory a file claims to need.
+because the fast one in C reserves, unasked, whatever memory a file claims to need. Nothing is copied while it
+runs, and afterwards the arrays may take no more bytes than the file has.
 """
 
 import mmap
 import pickle
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,8 +49,8 @@ FORBIDDEN = (
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a pickled dict, or of the dict under its key ``model``, by name, in native byte order.
 
-    Raises pickle.UnpicklingError for anything but numbers, texts, plain containers and number arrays;
-    EOFError and ValueError for files cut short or damaged.
+    Raises pickle.UnpicklingError for anything but numbers, texts, plain containers and number arrays, and for
+    arrays of more bytes than the file has; EOFError and ValueError for files cut short or damaged.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         # Pickles of Python 2 hold bytes as text: latin1 gives them back unchanged.
@@ -56,8 +58,17 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     named = stored.get("model", stored) if isinstance(stored, dict) else {}
     for name, value in named.items():
         if not isinstance(name, str) or not isinstance(value, _Array):
-            raise pickle.UnpicklingError(f"{str(name)[:40]!r} is not an array")
+            what = name[:40] if isinstance(name, str) else type(name).__name__
+            raise pickle.UnpicklingError(f"{what!r} is not an array")
+    _refuse_copies(named.values(), path.stat().st_size)
     return {name: value.array for name, value in named.items()}
+
+
+def _refuse_copies(arrays: Iterable["_Array"], limit: int) -> None:
+    """A pickle can give the same bytes to any number of arrays, each of which would copy them."""
+    once = {id(array): len(array.data) for array in arrays}
+    if sum(once.values()) > limit:
+        raise pickle.UnpicklingError("its arrays take more bytes than the file has")
 
 
 class _Kind:
@@ -65,11 +76,12 @@ class _Kind:
 
     def __init__(self, code: str) -> None:
         if code not in NUMBERS:
-            raise pickle.UnpicklingError(f"an array of {str(code)[:20]!r}, which are not numbers")
+            what = code[:20] if isinstance(code, str) else type(code).__name__
+            raise pickle.UnpicklingError(f"an array of {what!r}, which are not numbers")
         self.code, self.order = code, "="
 
     def fill(self, state: tuple[Any, ...]) -> None:
-        self.order = {">": ">", "<": "<"}.get(state[1], "=")
+        self.order = state[1] if state[1] in (">", "<") else "="
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -82,19 +94,18 @@ class _Array:
     shape: tuple[int, ...]
     kind: _Kind
     columns_first: bool
-    data: bytes
+    data: bytes | str  # a text is bytes in latin1: Python 2's, see read_arrays, or those of protocol 2
 
     def fill(self, state: tuple[Any, ...]) -> None:
-        _, self.shape, self.kind, self.columns_first, data = state
-        # A text is Python 2's bytes, see read_arrays.
-        self.data = data.encode("latin1") if isinstance(data, str) else data
-        if not isinstance(self.kind, _Kind) or not isinstance(self.data, bytes):
+        _, self.shape, self.kind, self.columns_first, self.data = state
+        if not isinstance(self.kind, _Kind) or not isinstance(self.data, bytes | str):
             raise pickle.UnpicklingError("an array that is not made of bytes")
 
     @cached_property
     def array(self) -> NDArray[Any]:
         """The array; one and the same however often the pickle names it, so that names cost no memory."""
-        flat = np.frombuffer(bytearray(self.data), self.kind.dtype)
+        content = bytearray(self.data, "latin1") if isinstance(self.data, str) else bytearray(self.data)
+        flat = np.frombuffer(content, self.kind.dtype)
         shaped = flat.reshape(self.shape, order="F" if self.columns_first else "C")
         return np.asarray(shaped, self.kind.dtype.newbyteorder("="), order="C")
 
@@ -111,10 +122,21 @@ class _Name:
         if self.name == "dtype" and arguments:
             return _Kind(arguments[0])
         if self.name == "encode" and isinstance(arguments[0], str):
-            return arguments[0].encode("latin1")
+            return arguments[0]  # as it is: each call would make a copy
         if self.name == "OrderedDict":
-            return dict(*arguments)
+            return _used_up(*arguments)
         raise pickle.UnpicklingError(f"it calls {self.name}")
+
+
+def _used_up(pairs: Any = None) -> dict[Any, Any]:
+    """A dict of Python 2's list of pairs, which is empty then: else it could be copied again and again."""
+    if pairs is None:
+        return {}
+    if not isinstance(pairs, list):
+        raise pickle.UnpicklingError("a dict that is not made of a list")
+    made = dict(pairs)
+    pairs.clear()
+    return made
 
 
 class _Machine(pickle._Unpickler):

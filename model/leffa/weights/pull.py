@@ -20,9 +20,19 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers, disable_progress_bars, logging
 
 from leffa.errors import BadFile, CannotWrite, FileMissing, LeffaError, Unavailable, UnsupportedWeights
-from leffa.weights.catalogue import WeightsFile, converted
+from leffa.weights.catalogue import PARSERS, WeightsFile, converted
 from leffa.weights.folder import alone, check_space
-from leffa.weights.records import GIT, SHA256, Record, Report, keep_record, matches, read_records
+from leffa.weights.origins import is_stale
+from leffa.weights.records import (
+    GIT,
+    SHA256,
+    Record,
+    Report,
+    has_own_segformer,
+    keep_record,
+    matches,
+    read_records,
+)
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 GO_ON = "Pull again: what has come is kept."
@@ -41,14 +51,17 @@ ANSWERS = {
 def pull(files: Sequence[WeightsFile], folder: Path, report: Report) -> list[WeightsFile]:
     """Bring what is missing of `files` into the weights folder; returns what was fetched.
 
-    A pickle whose converted file is there counts as present. `report` gets (path, bytes, size) while a file
-    comes and ("checking ...", bytes, size) while it is compared. Raises Unavailable without a connection or
-    access, FileMissing for what the hub does not have, CannotWrite for a full disk, UnsupportedWeights for a
-    wrong checksum, BadFile for files in the way.
+    A pickle whose converted file is there counts as present, and so does a whole SegFormer of the user's own.
+    What was converted from another pickle than now lies there is deleted. `report` gets (path, bytes, size)
+    while a file comes and ("checking ...", bytes, size) while it is compared. Raises Unavailable without a
+    connection or access, FileMissing for what the hub does not have, CannotWrite for a full disk,
+    UnsupportedWeights for a wrong checksum, BadFile for files in the way.
     """
     logging.set_verbosity_error()
     disable_progress_bars()
     with alone(folder):
+        if has_own_segformer(folder):
+            files = [file for file in files if file not in PARSERS["segformer"]]
         records = read_records(folder)
         unsure = [file for file in files if not _is_there(file, folder, records)]
         offers = _offers(unsure, records)
@@ -108,7 +121,7 @@ def _keep_found(file: WeightsFile, folder: Path, offer: Record, report: Report) 
         return False
     if not matches(path, offer, lambda done, size: report(f"checking {file.path}", done, size)):
         raise _in_the_way(path)
-    keep_record(folder, file.path, offer)
+    _settle(file, folder, offer)
     return True
 
 
@@ -134,6 +147,13 @@ def _fetch(file: WeightsFile, folder: Path, offer: Record, report: Report) -> No
             f"{file.path} arrived damaged: its checksum is not the hub's.", fix="Pull again."
         )
     part.replace(path)
+    _settle(file, folder, offer)
+
+
+def _settle(file: WeightsFile, folder: Path, offer: Record) -> None:
+    """Put a file on record; what was converted from another one would go on being read instead."""
+    if is_stale(folder / file.path):
+        converted(folder / file.path).unlink()
     keep_record(folder, file.path, offer)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from leffa.errors import UnsupportedWeights
 from leffa.files import whole_file
+from leffa.weights.catalogue import PARSERS, SEGFORMER_FOLDER
 
 Report = Callable[[str, int, int], None]
 NAME = "checksums.json"
@@ -55,7 +56,16 @@ def keep_record(folder: Path, name: str, record: Record) -> None:
         draft.write_text(text + "\n")
 
 
-def matches(path: Path, record: Record, report: Callable[[int, int], None]) -> bool:
+def has_own_segformer(folder: Path) -> bool:
+    """Whether a whole SegFormer was brought by hand: its configuration is not the one on record."""
+    if not all((folder / file.path).is_file() for file in PARSERS["segformer"]):
+        return False
+    config = f"{SEGFORMER_FOLDER}/config.json"
+    record = read_records(folder).get(config)
+    return record is None or not matches(folder / config, record)
+
+
+def matches(path: Path, record: Record, report: Callable[[int, int], None] = lambda *_: None) -> bool:
     """Whether a file is byte for byte the recorded one; reads it whole, `report` gets (bytes read, size)."""
     if path.stat().st_size != record.size:
         return False

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from leffa.engine import local
 from leffa.engine.local import LocalEngine
 from leffa.engine.memory import Memory, Placement
 from leffa.engine.pool import Pool, open_pool
 from leffa.engine.shelf import Known, find_shelf
-from leffa.errors import ModelFailed, OutOfMemory, UnknownModel, UnsupportedWeights
+from leffa.errors import LeffaError, ModelFailed, OutOfMemory, UnknownModel, UnsupportedWeights
 from leffa.settings import Settings
 
 SIZE = 1000  # bytes of each official model's checkpoint on disk; half of it in 16 bits
@@ -26,20 +27,32 @@ class Room:
         self.bytes = models * SIZE // 2
         self.alive: weakref.WeakSet = weakref.WeakSet()
         self.released = 0
+        self.fault: Exception | None = None
+        self.kept: set[str] = set()
 
     def place(self, known: Known) -> Placement:
         resident = known.size <= self.bytes
         return Placement("cuda", "float16", "resident" if resident else "offloaded", known.size)
 
     def has_room(self, placement: Placement) -> bool:
+        self.answer()
         return placement.size + sum(model.size for model in self.alive) <= self.bytes
 
     def require(self, placement: Placement) -> None:
         """There is always room on the host."""
 
+    def keep(self, known: Known) -> None:
+        self.kept.update(known.preprocessors)
+
     def release(self) -> None:
+        self.answer()
         gc.collect()
         self.released += 1
+
+    def answer(self) -> None:
+        """As a device that may have lost its mind."""
+        if self.fault:
+            raise self.fault
 
 
 class Puppet:
@@ -47,12 +60,17 @@ class Puppet:
 
     weights, weights_hash, device, dtype = "official", "0" * 64, "cuda", "torch.float16"
 
-    def __init__(self, name: str, room: Room) -> None:
+    def __init__(self, name: str, room: Room, resident: bool = True) -> None:
+        self.resident = resident
         self.model, self.size = name, 0 if name == "mini" else SIZE // 2
         room.alive.add(self)
 
     def __call__(self, request, progress=None, cancelled=None) -> str:
         if request == "burst" and sum(model.size for model in self.room.alive) > self.size:
+            raise RuntimeError("CUDA out of memory")
+        if request == "exit":
+            raise SystemExit
+        if request == "panorama" and self.resident:
             raise RuntimeError("CUDA out of memory")
         return self.model
 
@@ -65,11 +83,11 @@ def stage(official) -> SimpleNamespace:
     def make(room: int, broken: tuple[str, ...] = (), error: Exception | None = None) -> Pool:
         memory = Room(room)
 
-        def load(name: str) -> Puppet:
+        def load(name: str, placement: Placement) -> Puppet:
             loaded.append(name)
             if name in broken:
                 raise error or UnsupportedWeights("It does not fit.", fix="Get it again.")
-            puppet = Puppet(name, memory)
+            puppet = Puppet(name, memory, placement.networks == "resident")
             puppet.room = memory
             return puppet
 
@@ -162,6 +180,7 @@ def test_want_of_memory_may_pass(stage) -> None:
         with pytest.raises(OutOfMemory):
             pool.get("dress_code")
     assert states(pool)["dress_code"] == "waiting"
+    assert "memory" in pool.statuses["dress_code"].reason
     assert stage.loaded == ["dress_code"] * 2
 
 
@@ -179,6 +198,7 @@ def start(stage) -> Iterator:
 
     def begin(**options) -> LocalEngine:
         engine = LocalEngine(stage.make(**options), queue_size=8)
+        engine.room = engine._pool._memory
         engines.append(engine)
         engine.start()
         wait(lambda: engine.status.state != "loading")
@@ -230,11 +250,83 @@ def test_a_request_that_lacks_memory_gets_that_of_the_other_models(start) -> Non
     assert [status.known.id for status in engine.models if status.state == "loaded"] == ["dress_code", "mini"]
 
 
+def test_a_request_that_lacks_memory_alone_on_the_device_offloads_its_model(stage, start) -> None:
+    engine = start(room=1)
+    for _ in range(2):
+        assert engine.submit("viton_hd", ["panorama"]).future.result(20) == ["viton_hd"]
+    assert stage.loaded.count("viton_hd") == 2
+    assert engine.default.placement.networks == "offloaded"
+
+
+def test_a_device_that_fails_stops_no_engine_and_leaves_nobody_waiting(start) -> None:
+    engine = start(room=2)
+    wait(lambda: {status.state for status in engine.models} == {"loaded", "waiting"})
+    engine.room.fault = RuntimeError("CUDA error: unspecified launch failure")
+    with pytest.raises(LeffaError):
+        engine.submit("viton_hd", ["burst"]).future.result(20)  # dropping the other model fails
+    with pytest.raises(LeffaError):
+        engine.submit("pose_transfer", ["picture"]).future.result(20)
+    engine.room.fault = None
+    assert engine.submit("viton_hd", ["picture"]).future.result(20) == ["viton_hd"]
+
+
+def test_loading_ahead_on_a_device_that_fails_stops_no_engine(stage, start) -> None:
+    pool = stage.make(room=3)
+    pool.get("viton_hd")
+    pool._memory.fault = RuntimeError("CUDA error")
+    engine = LocalEngine(pool, queue_size=8)
+    engine.start()
+    try:
+        assert engine.submit("viton_hd", ["picture"]).future.result(20) == ["viton_hd"]
+    finally:
+        engine.stop()
+
+
+def test_whatever_a_model_does_its_client_gets_an_answer(start) -> None:
+    engine = start(room=3)
+    with pytest.raises(LeffaError):
+        engine.submit("viton_hd", ["exit"]).future.result(20)
+    assert engine.submit("viton_hd", ["picture"]).future.result(20) == ["viton_hd"]
+
+
+def test_a_default_that_lacked_memory_is_tried_for_every_request(stage, start) -> None:
+    broken = ["viton_hd"]
+    engine = start(room=3, broken=broken, error=RuntimeError("CUDA out of memory"))
+    assert (engine.status.state, engine.default.state) == ("failed", "waiting")
+    assert "memory" in engine.status.reason
+    with pytest.raises(OutOfMemory):
+        engine.submit(engine.choose("tryon", "upper_body"), ["picture"]).future.result(20)
+    broken.clear()
+    job = engine.submit(engine.choose("tryon", "upper_body"), ["picture"])
+    assert job.future.result(20) == ["viton_hd"]
+    assert (engine.status.state, engine.status.reason) == ("ready", "")
+
+
+def test_a_default_that_lacked_memory_is_tried_again_while_nobody_asks(start, monkeypatch) -> None:
+    monkeypatch.setattr(local, "RETRY_SECONDS", 0.05)
+    broken = ["viton_hd"]
+    engine = start(room=3, broken=broken, error=RuntimeError("CUDA out of memory"))
+    assert engine.status.state == "failed"
+    broken.clear()
+    wait(lambda: engine.status.state == "ready")
+
+
+def test_preprocessors_take_their_room_once(official) -> None:
+    models = find_shelf(Settings(_env_file=None, model_path=official("viton_hd", size=SIZE))).models
+    memory = Memory("cpu", "float32")
+    hd, pose = models["viton_hd"], models["pose_transfer"]
+    assert memory.place(hd).beside > memory.place(pose).beside > 10**8
+    memory.keep(pose)
+    assert memory.place(pose).beside == 0 < memory.place(hd).beside < 10**9
+    memory.keep(hd)
+    assert memory.place(hd).beside == 0
+
+
 def test_the_real_memory_places_models_on_this_machine(official) -> None:
     models = find_shelf(Settings(_env_file=None, model_path=official("viton_hd", size=SIZE))).models
     memory = Memory("cpu", "float32")
     placement = memory.place(models["viton_hd"])
-    assert placement == Placement("cpu", "float32", "resident", SIZE)
+    assert placement == Placement("cpu", "float32", "resident", SIZE, placement.beside)
     assert memory.place(models["mini"]).size == 0
     assert memory.has_room(memory.place(models["mini"]))
     memory.require(placement)

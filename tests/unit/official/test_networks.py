@@ -6,10 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from leffa.device import Plan, pick_device, pick_dtype, plan
+from leffa.device import Plan, _free_host_bytes, pick_device, pick_dtype, plan
 from leffa.errors import BadParameter, FileMissing, UnsupportedWeights
 from leffa.official import SPECS
-from leffa.official.networks import fingerprint, load_pipeline
+from leffa.official.networks import load_pipeline
+from leffa.weights.origins import fingerprint
 
 SPEC = SPECS["viton_hd"]
 CHECKPOINT = "virtual_tryon.safetensors"
@@ -93,6 +94,77 @@ def test_a_plan_follows_the_machine() -> None:
     assert pick_dtype("cuda") == torch.float16
     assert pick_dtype("cpu") in (torch.bfloat16, torch.float32)
     assert plan("cpu", "float32", 10**15).resident  # there is nowhere else to go
+
+
+def test_convolutions_are_laid_out_once_and_own_their_memory(weights: Path) -> None:
+    unet = load_pipeline(weights, SPEC, ON_CPU).unet
+    convolutions = [value for value in unet.parameters() if value.dim() == 4]
+    assert all(value.is_contiguous(memory_format=torch.channels_last) for value in convolutions)
+    assert all(value.untyped_storage().nbytes() == value.nbytes for value in unet.parameters())
+
+
+def test_the_cpu_may_have_a_number() -> None:
+    assert pick_device("cpu:0") == "cpu"
+    assert plan("cpu:0", "float32", 10**15).resident
+
+
+def test_preprocessors_count_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leffa.device.available_devices", lambda: ["cuda", "cpu"])
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("leffa.device.free_bytes", lambda device: 6 * 1024**3)
+    assert plan("cuda:0", "float16", 3 * 1024**3).resident
+    assert not plan("cuda:0", "float16", 3 * 1024**3, beside=2 * 1024**3).resident
+    with pytest.raises(BadParameter, match="no device 'cuda:1'"):
+        plan("cuda:1")
+
+
+@pytest.fixture
+def linux(tmp_path: Path) -> Path:
+    """/proc of a machine with a gigabyte of free memory, whose process is in the group /box/job."""
+    (tmp_path / "self").mkdir()
+    (tmp_path / "meminfo").write_text("MemTotal: 2097152 kB\nMemAvailable: 1048576 kB\n")
+    (tmp_path / "self" / "cgroup").write_text("4:cpu,memory:/box/job\n0::/box/job\n")
+    return tmp_path
+
+
+def group(folder: Path, **files: object) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name.replace("__", ".")).write_text(f"{content}\n")
+
+
+def test_free_memory_is_the_machines_without_limits(linux: Path, tmp_path: Path) -> None:
+    assert _free_host_bytes(linux, tmp_path / "none") == 1024**3
+    group(tmp_path / "groups", memory__max="max", memory__current=5, memory__stat="anon 5")
+    assert _free_host_bytes(linux, tmp_path / "groups") == 1024**3
+    assert _free_host_bytes(tmp_path / "not-linux", tmp_path / "none") > 1024**3
+
+
+@pytest.mark.parametrize("place", ["", "box", "box/job"])
+def test_free_memory_is_that_of_the_tightest_group_around(linux: Path, tmp_path: Path, place: str) -> None:
+    stat = "anon 600\ninactive_file 250\nactive_file 50"
+    group(tmp_path / "groups" / place, memory__max=1000, memory__current=900, memory__stat=stat)
+    group(tmp_path / "groups" / "other", memory__max=10, memory__current=10, memory__stat="")
+    assert _free_host_bytes(linux, tmp_path / "groups") == 400
+
+
+def test_the_first_version_of_groups_counts_too(linux: Path, tmp_path: Path) -> None:
+    files = {
+        "memory__limit_in_bytes": 1000,
+        "memory__usage_in_bytes": 900,
+        "memory__stat": "inactive_file 7\ntotal_inactive_file 200",
+    }
+    group(tmp_path / "groups" / "memory" / "box", **files)
+    assert _free_host_bytes(linux, tmp_path / "groups") == 300
+
+
+@pytest.mark.parametrize(
+    "device", ["tpu", "cuda:x", "cuda:99", "cuda:-1", "cpu:x", "cpu:7", "meta", "", "gpu"]
+)
+def test_a_device_that_is_not_there_is_refused_by_name(device: str) -> None:
+    with pytest.raises(BadParameter) as error:
+        pick_device(device)
+    assert error.value.received == device and "cpu" in error.value.allowed
 
 
 @pytest.mark.parametrize(("device", "dtype"), [("tpu", "auto"), ("cpu", "float16"), ("cpu", "int3")])

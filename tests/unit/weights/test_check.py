@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from leffa.cli.weights import weights
-from leffa.weights.catalogue import CHECKPOINTS, DENSEPOSE, OPENPOSE, PARSERS, SPECS
+from leffa.weights.catalogue import CHECKPOINTS, DENSEPOSE, OPENPOSE, PARSERS, SEGFORMER_FOLDER, SPECS
 from leffa.weights.check import Finding, check, checkpoint_shapes
 from leffa.weights.configs import BASES, SD15, SDXL
 from leffa.weights.convert import convert
@@ -104,8 +105,18 @@ def test_a_size_other_than_the_hubs(bare: Path) -> None:
 
 def test_the_converted_file_is_the_one_that_counts(bare: Path) -> None:
     (written,) = convert([CHECKPOINTS["viton_hd"]], bare, lambda *_: None)
-    own(bare / CHECKPOINT).write_bytes(b"spoiled")
     assert finding(bare, CHECKPOINT) == Finding(written, "ok")
+    (bare / CHECKPOINT).unlink()
+    assert finding(bare, CHECKPOINT) == Finding(written, "ok")
+
+
+def test_a_converted_file_of_another_pickle_is_told(bare: Path) -> None:
+    (written,) = convert([CHECKPOINTS["viton_hd"]], bare, lambda *_: None)
+    content = bytearray((bare / CHECKPOINT).read_bytes())
+    content[-1] ^= 1
+    own(bare / CHECKPOINT).write_bytes(content)
+    found = finding(bare, CHECKPOINT)
+    assert (found.path, found.state) == (written, "wrong") and "convert again" in found.words
 
 
 def test_tensors_missing_or_unknown(bare: Path) -> None:
@@ -113,8 +124,8 @@ def test_tensors_missing_or_unknown(bare: Path) -> None:
     state["vae.extra"] = state.pop("unet.conv_in.weight")
     save(bare, state)
     words = finding(bare, CHECKPOINT).words
-    assert "1 tensors missing (such as unet.conv_in.weight)" in words
-    assert "1 tensors unknown (such as vae.extra)" in words
+    assert "1 missing (unet.conv_in.weight)" in words
+    assert "1 unexpected (vae.extra)" in words
 
 
 def test_tensors_of_another_shape(bare: Path) -> None:
@@ -144,6 +155,49 @@ def test_the_parsers_the_wrong_way_round(folder: Path) -> None:
         (folder / name).unlink()
     found = {each.path.name: each.state for each in check(folder, [VITON_HD])["viton_hd"]}
     assert found["parsing_atr.onnx"] == found["parsing_lip.onnx"] == "wrong"
+
+
+def test_a_segformer_is_looked_at_as_it_is_loaded(bare: Path, segformer: Path) -> None:
+    shutil.copytree(segformer, bare / SEGFORMER_FOLDER)
+    assert segformer_states(bare) == {"ok"}
+    os.truncate(bare / SEGFORMER_FOLDER / "model.safetensors", 1000)
+    (bare / SEGFORMER_FOLDER / "preprocessor_config.json").write_text("[]")
+    assert segformer_states(bare) == {"ok", "wrong"}
+    (bare / SEGFORMER_FOLDER / "config.json").unlink()
+    assert segformer_states(bare) == {"missing", "wrong"}
+
+
+def test_a_segformer_of_ones_own_need_not_be_the_hubs(bare: Path, segformer: Path) -> None:
+    shutil.copytree(segformer, bare / SEGFORMER_FOLDER)
+    for file in PARSERS["segformer"]:
+        keep_record(bare, file.path, Record(7, "sha256:0", "a/b", "main"))
+    assert segformer_states(bare) == {"ok"}
+
+
+def test_the_command_checks_a_segformer(bare: Path) -> None:
+    result = runner.invoke(weights, ["check", str(bare), "viton_hd", "--parser", "segformer"])
+    assert result.exit_code == 1, result.output
+    assert f"missing   {SEGFORMER_FOLDER}/model.safetensors" in result.output
+
+
+def segformer_states(folder: Path) -> set[str]:
+    found = check(folder, [VITON_HD], "segformer")["viton_hd"]
+    return {each.state for each in found if each.path.parent == folder / SEGFORMER_FOLDER}
+
+
+@pytest.fixture(scope="session")
+def segformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small one with random weights, labelled as the hub's."""
+    transformers = pytest.importorskip("transformers")
+    labels = ["Background", "Hair", "Face", "Upper-clothes", "Left-arm", "Right-arm"]
+    config = transformers.SegformerConfig(
+        hidden_sizes=[8] * 4, depths=[1] * 4, num_attention_heads=[1] * 4, decoder_hidden_size=8,
+        id2label=dict(enumerate(labels)),
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("segformer")
+    transformers.SegformerForSemanticSegmentation(config).save_pretrained(folder)
+    transformers.SegformerImageProcessor().save_pretrained(folder)
+    return folder
 
 
 def test_the_choice_of_parsers_decides_what_is_needed(bare: Path) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from leffa.errors import CannotWrite, FileMissing, UnsupportedWeights
 from leffa.weights.catalogue import CHECKPOINTS, DENSEPOSE, OPENPOSE, preferred
 from leffa.weights.convert import convert
+from leffa.weights.origins import fingerprint
 from leffa.weights.reading import read_state
 from leffa.weights.writing import NAMES, Plan, in_order, write_tensors
 
@@ -44,8 +45,8 @@ def test_the_file_says_where_it_comes_from(folder: Path) -> None:
     (written,) = convert([CHECKPOINT], folder, quiet)
     with safe_open(written, "pt") as file:
         told = file.metadata()
-    size = str((folder / CHECKPOINT.path).stat().st_size)
-    assert told == {"format": "pt", "source": CHECKPOINT.path, "source_size": size}
+    source = fingerprint(folder / CHECKPOINT.path)
+    assert told == {"format": "pt", "source": CHECKPOINT.path, "source_fingerprint": source}
 
 
 def test_parsers_keep_their_precision(folder: Path) -> None:
@@ -66,6 +67,14 @@ def test_converting_again_does_nothing_until_the_pickle_changes(folder: Path) ->
     assert read_state(written).keys() == {"vae.a"}
     (folder / CHECKPOINT.path).unlink()
     assert convert([CHECKPOINT], folder, quiet) == []
+
+
+def test_a_pickle_of_the_same_size_with_other_numbers_is_converted_again(folder: Path) -> None:
+    size = replace_checkpoint(folder, {"vae.a": torch.ones(3)}).stat().st_size
+    convert([CHECKPOINT], folder, quiet)
+    assert replace_checkpoint(folder, {"vae.a": torch.zeros(3)}).stat().st_size == size
+    (written,) = convert([CHECKPOINT], folder, quiet)
+    assert read_state(written)["vae.a"].tolist() == [0, 0, 0]
 
 
 def test_a_damaged_conversion_is_made_again(folder: Path) -> None:

@@ -13,12 +13,15 @@ from typing import Any
 
 import huggingface_hub.constants
 import pytest
+import torch
 
 from leffa.errors import BadFile, CannotWrite, FileMissing, Unavailable, UnsupportedWeights
-from leffa.weights.catalogue import SPECS, WeightsFile, files_of
+from leffa.weights.catalogue import PARSERS, SPECS, WeightsFile, files_of
 from leffa.weights.folder import alone
+from leffa.weights.origins import origin
 from leffa.weights.pull import pull
-from leffa.weights.records import read_records
+from leffa.weights.records import Record, keep_record, read_records
+from leffa.weights.writing import Plan, write_tensors
 
 CHECKPOINT = "virtual_tryon.pth"
 FILES = files_of(SPECS["viton_hd"])
@@ -246,6 +249,53 @@ def test_a_file_on_record_comes_back_as_it_was(hub: Any, fetch: Any, tmp_path: P
 def test_a_converted_file_makes_its_pickle_unnecessary(hub: Any, fetch: Any, tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).with_suffix(".safetensors").write_bytes(b"converted")
     assert CHECKPOINT not in [file.path for file in fetch()]
+
+
+def convert_by_hand(folder: Path, source: bytes) -> Path:
+    """A converted file that says it was made of a checkpoint of this content."""
+    path = folder / CHECKPOINT
+    path.write_bytes(source)
+    target = path.with_suffix(".safetensors")
+    write_tensors(target, {"a": Plan(torch.float16, (1,))}, [torch.ones(1).half()], origin(path))
+    path.unlink()
+    return target
+
+
+def test_what_was_converted_from_another_file_is_deleted(hub: Any, fetch: Any, tmp_path: Path) -> None:
+    content = hub.files[CHECKPOINT]
+    target = convert_by_hand(tmp_path, bytes(len(content)))
+    (tmp_path / CHECKPOINT).write_bytes(content)
+    fetch()
+    assert not target.exists()
+    target = convert_by_hand(tmp_path, content)
+    (tmp_path / CHECKPOINT).write_bytes(content)
+    fetch()
+    assert target.exists()
+
+
+def test_safetensors_of_somebody_elses_are_kept(hub: Any, fetch: Any, tmp_path: Path) -> None:
+    target = (tmp_path / CHECKPOINT).with_suffix(".safetensors")
+    target.write_bytes(b"not ours")
+    (tmp_path / CHECKPOINT).write_bytes(hub.files[CHECKPOINT])
+    fetch()
+    assert target.exists()
+
+
+@pytest.mark.parametrize("pulled_before", [True, False])
+def test_a_segformer_of_ones_own_is_left_alone(hub: Any, tmp_path: Path, pulled_before: bool) -> None:
+    folder = tmp_path / "weights"
+    own = [folder / file.path for file in PARSERS["segformer"]]
+    own[0].parent.mkdir(parents=True)
+    for path in own:
+        path.write_bytes(b"my own")
+    if pulled_before:
+        for file in PARSERS["segformer"]:
+            keep_record(folder, file.path, Record(1000, "sha256:0", file.repo, "main"))
+    code, said = run(hub, folder, "pull", "--parser", "segformer")
+    assert code == 0, said
+    assert "left alone" in said
+    assert (folder / CHECKPOINT).exists()
+    assert {path.read_bytes() for path in own} == {b"my own"}
 
 
 def test_two_pulls_at_once_do_not_meet(fetch: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import pickle
 import pickletools
 import struct
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -171,6 +172,55 @@ def test_one_array_under_many_names_takes_its_memory_once(tmp_path: Path) -> Non
     array = np.ones(1000, "f4")
     found = read_state(save_pickle({f"w{i}": array for i in range(50)}, tmp_path / "x.pkl"))
     assert len({tensor.data_ptr() for tensor in found.values()}) == 1
+
+
+def shared_bytes(count: int, encoded: bool) -> bytes:
+    """A pickle of 80 arrays that all have the same `count` bytes, or the same text to encode."""
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR"
+    kind = b"cnumpy\ndtype\n(X\x02\x00\x00\x00u1I0\nI1\ntR(K\x03X\x01\x00\x00\x00|NNNI-1\nI-1\nK\x00tb"
+    shape = b"(J" + struct.pack("<i", count) + b"t"
+    again = b"c_codecs\nencode\n(h\x00X\x06\x00\x00\x00latin1tR" if encoded else b"h\x00"
+    text = b"X" if encoded else b"B"
+    program = b"\x80\x03" + text + struct.pack("<I", count) + bytes(count) + b"q\x000}"
+    for number in range(80):
+        name = f"w{number}".encode()
+        program += b"X" + struct.pack("<I", len(name)) + name
+        program += array + b"(K\x01" + shape + kind + b"I00\n" + again + b"tbs"
+    return program + b"."
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_many_arrays_of_the_same_bytes_take_no_memory(tmp_path: Path, encoded: bool) -> None:
+    (tmp_path / "x.pkl").write_bytes(shared_bytes(8_000_000, encoded))
+    tracemalloc.start()
+    with pytest.raises(UnsupportedWeights, match="more bytes than the file has"):
+        read_state(tmp_path / "x.pkl")
+    assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    tracemalloc.stop()
+
+
+def test_a_list_of_pairs_is_made_a_dict_only_once(tmp_path: Path) -> None:
+    pairs = b"(lq\x00(" + b"".join(b"(J" + struct.pack("<i", i) + b"K\x00t" for i in range(50_000)) + b"e0"
+    program = b"\x80\x02" + pairs + b"]" + b"ccollections\nOrderedDict\n(h\x00tRa" * 100 + b"."
+    (tmp_path / "x.pkl").write_bytes(program)
+    tracemalloc.start()
+    with pytest.raises(UnsupportedWeights):
+        read_state(tmp_path / "x.pkl")
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "around",
+    [(b"cnumpy\ndtype\n(", b"tR."), (b"cnumpy\ndtype\n(X\x02\x00\x00\x00u1tR(K\x03", b"tb.")],
+    ids=["a dtype's name", "a dtype's byte order"],
+)
+def test_nested_tuples_are_never_gone_through(tmp_path: Path, around: tuple[bytes, bytes]) -> None:
+    """Forty tuples, each twice the one before: a text of it would take terabytes, a hash days."""
+    before, after = around
+    (tmp_path / "x.pkl").write_bytes(b"\x80\x02" + before + b"K\x01" + b"2\x86" * 40 + after)
+    with pytest.raises(UnsupportedWeights):
+        read_state(tmp_path / "x.pkl")
 
 
 @pytest.mark.parametrize("zipped", [True, False])
