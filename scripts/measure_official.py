@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from leffa.errors import LeffaError
 from leffa.official import SPECS, OfficialOptions
 from leffa.tryon import PoseRequest, Request, TryOn, TryOnRequest
 
@@ -89,4 +90,7 @@ def peak_gb() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LeffaError as error:
+        sys.exit(f"error: {error.detail} {error.fix}")

@@ -47,11 +47,11 @@ class PipelineOutput:
 
 
 class LeffaPipeline:
-    """VAE, the pair of UNets and a DDPM scheduler, joined. Holds no state of a request: share it freely.
+    """VAE, the pair of UNets and a DDPM scheduler, joined. Holds no state of a request: threads can share it.
 
     The networks decide device and dtype; latents between the steps are float32. With `visit` the networks
     live where they are (in main memory) and each goes to that device only while it works, for GPUs that
-    cannot hold them all.
+    cannot hold them all; then one thread at a time may call it.
     """
 
     def __init__(
