@@ -2,7 +2,7 @@
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="$ROOT/.venv"
 cd "$ROOT"
-# Threads that wait for each other by spinning bring a busy machine to a standstill.
+# As the program sets it; here for the tests and scripts that import torch by themselves.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 
 fail() {

@@ -11,9 +11,13 @@ LeffaError
 ├── BadPerson: NoPerson, PersonTooSmall, PersonCutOff
 ├── NoGarment
 ├── BadParameter: MissingField, UnknownParameter, UnknownGarmentType, UnknownModel, UnknownPreset,
-│                 UnknownOutputFormat
+│                 UnknownOutputFormat, IdempotencyMismatch, BadWebhook
+├── NotAllowed: MissingKey, BadKey
+├── BadJob: JobMissing, PartMissing, JobUnfinished, JobCancelled
+├── TooMuch: TooManyRequests, TooManyJobs, SlowUpload
 ├── BadFile: FileMissing, BadFolder, CannotWrite, NoProvenance, ReplayMismatch
-└── Unavailable: ModelLoading, ModelFailed, UnsupportedWeights, QueueFull, OutOfMemory, Cancelled
+└── Unavailable: ModelLoading, ModelFailed, UnsupportedWeights, QueueFull, OutOfMemory, EngineFailed,
+                 EngineDied, StorageFailed, Stopping, Cancelled
 """
 
 from dataclasses import dataclass
@@ -224,6 +228,100 @@ class UnknownOutputFormat(BadParameter):
     default_fix = "Use png, jpeg or webp."
 
 
+class IdempotencyMismatch(BadParameter):
+    """An idempotency key that was used for another request."""
+
+    code, title = "idempotency_mismatch", "This Idempotency-Key belongs to another request"
+    default_fix = "Use a new key for a new request, and repeat a request unchanged."
+
+
+class BadWebhook(BadParameter):
+    """A webhook address that is not called."""
+
+    code, title = "webhook_refused", "This webhook address is not called"
+    default_fix = "Use an https address that the whole internet can reach."
+
+
+class NotAllowed(LeffaError):
+    """A caller without the right."""
+
+    code, status, title = "not_allowed", 401, "This needs an API key"
+    default_fix = "Send the header `Authorization: Bearer KEY`."
+
+
+class MissingKey(NotAllowed):
+    """No API key where one is needed."""
+
+    code = "key_required"
+
+
+class BadKey(NotAllowed):
+    """An API key that the service does not know."""
+
+    code, title = "invalid_key", "This API key is not known"
+    default_fix = "Check the key, or ask whoever runs the service for a new one."
+
+
+class BadJob(LeffaError):
+    """A job that cannot be answered from."""
+
+    code, status, title = "bad_job", 409, "The job has no answer"
+    default_fix = "Send the request again as a new job."
+
+
+class JobMissing(BadJob):
+    """No such job, for this caller."""
+
+    code, status, title = "job_not_found", 404, "There is no such job"
+    default_fix = "Check the id and the API key; jobs are deleted after the time that the service is set to."
+
+
+class PartMissing(BadJob):
+    """A job without such a picture."""
+
+    code, status, title = "part_not_found", 404, "The job has no such picture"
+    default_fix = "See the links of GET /jobs/{id} for the pictures there are."
+
+
+class JobUnfinished(BadJob):
+    """A result that is not there yet."""
+
+    code, title = "job_not_finished", "The job is not finished"
+    default_fix = "Wait for it: GET /jobs/{id}/events tells when, or try again after Retry-After."
+
+
+class JobCancelled(BadJob):
+    """A result of a job that was stopped."""
+
+    code, title = "job_cancelled", "The job was cancelled"
+
+
+class TooMuch(LeffaError):
+    """More than one client may have."""
+
+    code, status, title = "too_much", 429, "That is more than one client may have"
+    default_fix = "Send it again after the seconds named in Retry-After."
+
+
+class TooManyRequests(TooMuch):
+    """Requests faster than allowed."""
+
+    code, title = "rate_limited", "Too many requests in a short time"
+
+
+class TooManyJobs(TooMuch):
+    """More jobs of one client in line than allowed."""
+
+    code, title = "too_many_jobs", "Too many jobs of this client are waiting"
+
+
+class SlowUpload(TooMuch):
+    """A request that does not arrive in time."""
+
+    code, status, title = "upload_timeout", 408, "The request took too long to arrive"
+    default_fix = "Send smaller files, or use a faster connection."
+
+
 class BadFile(LeffaError):
     """A file or folder named on the command line that cannot be used."""
 
@@ -306,12 +404,52 @@ class OutOfMemory(Unavailable):
     default_fix = "Send a smaller photo or ask for fewer pictures."
 
 
+class EngineFailed(Unavailable):
+    """The process that makes the pictures ended or hung, again and again."""
+
+    code, title = "engine_failed", "The engine failed at this request"
+    default_fix = "Try another picture; if others fail too, see the log of the service."
+
+
+class EngineDied(EngineFailed):
+    """The engine's process ended during the work, which can be done again."""
+
+    code, title = "engine_died", "The engine's process ended during the work"
+
+
+class StorageFailed(Unavailable):
+    """Jobs cannot be written or read: a full disk, a folder without rights, a locked database."""
+
+    code, title = "storage_unavailable", "The service cannot store jobs now"
+    default_fix = "Try again later; whoever runs the service has to look at its disk and database."
+
+
+class Stopping(Unavailable):
+    """The service is about to end."""
+
+    code, title = "stopping", "The service is stopping"
+    default_fix = "Send the request again in a moment."
+
+
 class Cancelled(Unavailable):
     """The work was stopped before its end, usually because the client went away."""
 
     # 499 is never sent: by then nobody listens. It only keeps logs and counters apart from real failures.
     code, status, title = "cancelled", 499, "The request was cancelled"
     default_fix = "Send the request again."
+
+
+def describe(error: LeffaError) -> dict[str, Any]:
+    """The error as JSON values, enough to make it again with :func:`again`."""
+    members = {name: getattr(error, name) for name in ("code", "detail", "fix")}
+    optional = {name: getattr(error, name) for name in ("field", "allowed", "received", "retry_after")}
+    return members | {name: value for name, value in optional.items() if value is not None}
+
+
+def again(members: dict[str, Any]) -> LeffaError:
+    """The error that :func:`describe` described."""
+    kind = catalogue().get(members["code"], LeffaError)
+    return kind(**{name: value for name, value in members.items() if name != "code"})
 
 
 def catalogue() -> dict[str, type[LeffaError]]:

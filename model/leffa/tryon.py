@@ -36,6 +36,8 @@ SEEDS = (0, 2**32 - 1)
 
 Progress = Callable[[str, int, int], None]
 Picture = NDArray[np.uint8]
+# Told at every step how to draw the forming picture; whoever is told decides whether it is worth drawing.
+Preview = Callable[[Callable[[], Picture]], None]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class PoseRequest:
 
 
 Request = TryOnRequest | PoseRequest
+REQUESTS: dict[str, Callable[..., Request]] = {"tryon": TryOnRequest, "pose": PoseRequest}
 PICTURES = ("person", "garment", "mask", "pose")
 
 
@@ -164,6 +167,7 @@ class Model(Protocol):
         seed: int,
         progress: Progress,
         cancelled: Callable[[], bool],
+        preview: Preview,
     ) -> Any:
         """Denoise; raises Cancelled."""
 
@@ -211,11 +215,13 @@ class TryOn:
         request: Request,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
+        preview: Preview | None = None,
     ) -> TryOnResult:
         """Dress the person.
 
         progress(stage, step, total) is told of every stage and denoising step; cancelled() is asked before
-        every step. Raises LeffaError's subclasses, Cancelled among them.
+        every step; preview(draw) is told after every step how to draw what there is so far, uint8 RGB
+        [h, w, 3]. Raises LeffaError's subclasses, Cancelled among them.
         """
         parameters = self.resolve(request)
         report = progress or (lambda stage, step, total: None)
@@ -224,7 +230,12 @@ class TryOn:
             scene = self._model.preprocess(request)
         with _stage("generate", timings, report):
             generated = self._model.generate(
-                scene, parameters, request.seed, report, cancelled or (lambda: False)
+                scene,
+                parameters,
+                request.seed,
+                report,
+                cancelled or (lambda: False),
+                preview or (lambda draw: None),
             )
         with _stage("restore", timings, report):
             restored = self._model.restore(request, scene, generated)

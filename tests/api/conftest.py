@@ -1,6 +1,7 @@
 """The real service on a real port, and pictures to send it."""
 
 import io
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,23 +13,33 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 
 from leffa.errors import Cancelled
 from leffa.service.app import create_app
+from leffa.service.logs import set_up_logs
+from leffa.service.server import make_server
 from leffa.settings import Settings
 from leffa.tryon import Request, TryOnResult
 
 READY_SECONDS = 60
+set_up_logs(Settings(_env_file=None, log_level="error"))  # what goes well is no news here
 NOWHERE = Path("no-official-weights")  # a developer's own weights must not change what is tested
 
 
 @contextmanager
 def running(load: Callable[[str], Any], wait: bool = True, **settings: Any) -> Iterator[httpx.Client]:
     """The service with models from ``load``, listening on a free port; gives a client for it."""
-    app = create_app(Settings(**{"_env_file": None, "model_path": NOWHERE, **settings}), load)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=3))
+    defaults = {
+        "_env_file": None,
+        "model_path": NOWHERE,
+        "retention_hours": 0,
+        "rate_limit": "",
+        "stop_seconds": 1,
+    }
+    chosen = Settings(**{**defaults, **settings})
+    app = create_app(chosen, load)
+    server = make_server(app, chosen, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started)
@@ -38,7 +49,7 @@ def running(load: Callable[[str], Any], wait: bool = True, **settings: Any) -> I
         if wait:
             until(lambda: app.state.engine.status.state != "loading")
         yield client
-    server.should_exit = True
+    server.handle_exit(signal.SIGTERM, None)
     thread.join(20)
 
 
@@ -63,7 +74,9 @@ class Puppet:
         self.act = act
         self.model, self.weights = model, "embedded" if model == "mini" else "official"
 
-    def __call__(self, request: Request, progress: Any = None, cancelled: Any = None) -> TryOnResult:
+    def __call__(
+        self, request: Request, progress: Any = None, cancelled: Any = None, preview: Any = None
+    ) -> TryOnResult:
         self.act(request, cancelled)
         plain = np.zeros(request.person.shape[:2], np.uint8)
         pictures = ("person", "garment", "mask", "pose", "model", "seed")

@@ -15,12 +15,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def test_the_service_starts_serves_and_stops(tools, send, person_png, garment_png) -> None:
+def test_the_service_starts_serves_and_stops(tools, send, person_png, garment_png, tmp_path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "leffa.cli", "serve", "--port", str(port)]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, env={**os.environ, "LEFFA_QUEUE_SIZE": "3"}
-    ) as service:
+    environment = {**os.environ, "LEFFA_QUEUE_SIZE": "3", "LEFFA_DATA": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as service:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
                 tools.until(lambda: status(client) == 200)

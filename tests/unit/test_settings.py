@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from leffa.engine.shelf import official_options
 from leffa.official import OfficialOptions
@@ -26,7 +26,8 @@ def example() -> dict[str, tuple[str, str]]:
 
 def written(value: object) -> str:
     """A value as one writes it into such a file."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)
 
 
 def test_the_example_lists_every_setting_with_its_default() -> None:

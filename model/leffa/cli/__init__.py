@@ -32,27 +32,49 @@ class MaskSource(StrEnum):
     given = "given"
 
 
+@app.callback()
+def prepare() -> None:
+    """Virtual try-on: a photo of a person, a picture of a garment, and the person wears it."""
+    from leffa.settings import let_threads_sleep
+
+    let_threads_sleep()
+
+
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="port to listen on")] = None,
 ) -> None:
     """Start the web service."""
-    import uvicorn
-
     from leffa.service.app import create_app
+    from leffa.service.logs import log_settings, set_up_logs
+    from leffa.service.server import make_server
+    from leffa.service.traces import set_up_traces
     from leffa.settings import Settings
 
     settings = Settings()
+    set_up_logs(settings)
     with plain_errors():
+        if settings.traces:
+            set_up_traces()
         service = create_app(settings)
-    uvicorn.run(
-        service,
-        host=host or settings.host,
-        port=settings.port if port is None else port,
-        # A picture takes seconds; one under way may be finished before the service goes.
-        timeout_graceful_shutdown=30,
-    )
+    log_settings(settings)
+    port = settings.port if port is None else port
+    make_server(service, settings, host or settings.host, port).run()
+
+
+@app.command()
+def key(name: Annotated[str, typer.Argument(help="who gets it: letters, digits, - and _")]) -> None:
+    """Make an API key: the key for its user, and the entry for LEFFA_API_KEYS."""
+    import hashlib
+    import secrets
+
+    with plain_errors():
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise BadParameter(f"{name!r} is not a name.", fix="Use letters, digits, - and _.")
+    made = f"leffa_{secrets.token_urlsafe(32)}"
+    print(f"key    {made}")
+    print(f"entry  {name}:{hashlib.sha256(made.encode()).hexdigest()}")
 
 
 @app.command()

@@ -1,5 +1,6 @@
-"""`python -m leffa.cli`: the command line without its script."""
+"""``python -m leffa.cli``."""
 
 from leffa.cli import app
 
-app()
+if __name__ == "__main__":  # the engine's process imports this file again
+    app()

@@ -13,6 +13,7 @@ from leffa.diffusion import transform
 from leffa.diffusion.attention import AttentionTap, attention_layers
 from leffa.diffusion.draws import Draw, replayed, seeded
 from leffa.diffusion.guidance import guide, needs_unconditional
+from leffa.diffusion.preview import colour_card, draw_latents, fit_colours
 from leffa.diffusion.quirks import MASK_THRESHOLD, reference_step
 from leffa.diffusion.reference import denoise, reference_features
 from leffa.diffusion.sampler import advance, schedule
@@ -67,6 +68,7 @@ class LeffaPipeline:
         self.unet = unet
         self.scheduler = scheduler
         self.visit = visit
+        self._colours: Tensor | None = None
 
     @torch.no_grad()
     def __call__(
@@ -137,6 +139,16 @@ class LeffaPipeline:
             scaled = latents.to(self.vae.device) / self.vae.config.scaling_factor
             pictures = self.vae.decode(scaled.to(self.vae.dtype)).sample
         return (pictures.float() / 2 + 0.5).clamp(0, 1)
+
+    @torch.no_grad()
+    def preview(self, latents: Tensor) -> Tensor:
+        """latents [B, 4, h, w] as rough pictures, uint8 [B, h, w, 3], at next to no cost."""
+        if self._colours is None:
+            card = colour_card(2 ** (len(self.vae.config.block_out_channels) - 1))
+            with self._at_work(self.vae):
+                encoded = self.vae.encode(card.to(self.vae.device, self.vae.dtype)).latent_dist.mean
+            self._colours = fit_colours(encoded * self.vae.config.scaling_factor, card)
+        return draw_latents(latents, self._colours)
 
     def predict(
         self,

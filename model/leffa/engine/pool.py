@@ -29,7 +29,7 @@ class Pool:
         self._offloaded: set[str] = set()  # whatever fits: a request did not fit in beside them
         self._ahead = [known.id for known in shelf.models.values() if known.usable]
         # Entries are replaced whole, so readers on other threads never see half a change.
-        self._statuses = {known.id: _at_rest(known) for known in shelf.models.values()}
+        self._statuses = {known.id: at_rest(known) for known in shelf.models.values()}
 
     @property
     def statuses(self) -> dict[str, ModelStatus]:
@@ -160,7 +160,8 @@ def open_pool(settings: Settings, load: Callable[[str], Model] | None = None) ->
     return Pool(find_shelf(settings), load_in_place, Memory(settings.device, settings.dtype))
 
 
-def _at_rest(known: Known) -> ModelStatus:
+def at_rest(known: Known) -> ModelStatus:
+    """The status of a model that nothing was done with yet."""
     if known.refused:
         return ModelStatus(known, "refused", known.refused)
     return ModelStatus(known, "waiting" if known.present else "absent")

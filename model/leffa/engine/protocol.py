@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Event
-from time import monotonic
 from typing import Any, Literal, Protocol
 
 from leffa.engine.memory import Placement
-from leffa.engine.shelf import Known
+from leffa.engine.shelf import Known, Shelf
 
 State = Literal["loading", "ready", "failed"]
 ModelState = Literal["absent", "refused", "waiting", "loading", "loaded", "failed"]
+WorkKind = Literal["tryon", "pose", "mask", "check"]
 ProgressCallback = Callable[[str, int, int], None]
 CancelCheck = Callable[[], bool]
+PreviewCallback = Callable[[Callable[[], Any]], None]
 
 
 class Model(Protocol):
@@ -32,7 +33,11 @@ class Model(Protocol):
     dtype: Any
 
     def __call__(
-        self, request: Any, progress: ProgressCallback | None = None, cancelled: CancelCheck | None = None
+        self,
+        request: Any,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCheck | None = None,
+        preview: PreviewCallback | None = None,
     ) -> Any:
         """Turn a TryOnRequest or PoseRequest into a TryOnResult."""
 
@@ -80,29 +85,61 @@ class ModelStatus:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a running job is: step ``step`` of ``total`` in ``stage``."""
+    """Where running work is: step ``step`` of ``total`` in ``stage``.
+
+    preview: a small WebP of the forming picture where there is one yet, else empty.
+    """
 
     stage: str
     step: int
     total: int
+    preview: bytes = b""
+
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything that a turn of the engine is made of, encoded: it can be written down and sent elsewhere.
+
+    task: "tryon" and "pose" make pictures, "mask" finds the agnostic mask, "check" looks at the inputs.
+    model: id of the chosen one. options: named as in leffa.tryon's request of the task, without pictures,
+    model and seed. seeds: one a picture. inputs: encoded files by our names (person, garment, mask, pose).
+    marked: whether pictures say that AI made them, and how.
+    """
+
+    task: WorkKind
+    model: str
+    options: Mapping[str, Any]
+    inputs: Mapping[str, bytes]
+    seeds: tuple[int, ...] = (0,)
+    output_format: str = "png"
+    marked: bool = True
+
+
+@dataclass(frozen=True)
+class Made:
+    """One answer of the engine. parts: encoded files by name (image, mask, densepose, ...).
+
+    facts: JSON values told with it: seed, model, weights, parameters, findings, timings, provenance.
+    """
+
+    parts: Mapping[str, bytes]
+    facts: dict[str, Any]
 
 
 @dataclass
-class Job:
-    """One turn of the engine: one or several pictures of the same inputs, by the model of this id.
+class Turn:
+    """Some work in the hands of an engine.
 
-    ``requests`` are TryOnRequests or PoseRequests. ``future`` gets the list of TryOnResults, in order, or the
-    LeffaError that stopped the work; ``facts`` those of the model, once it is loaded.
+    ``future`` gets what was made, one entry a seed, or the LeffaError that stopped it; ``watch`` is told of
+    progress, from a thread of the engine.
     """
 
-    model: str
-    requests: Sequence[Any]
-    future: Future[list[Any]] = field(default_factory=Future)
-    facts: Facts | None = None
-    progress: Progress | None = None
-    queue_seconds: float = 0.0
-    load_seconds: float = 0.0
-    submitted: float = field(default_factory=monotonic)
+    work: Work
+    watch: Watch
+    future: Future[list[Made]] = field(default_factory=Future)
     _cancelled: Event = field(default_factory=Event)
 
     @property
@@ -111,30 +148,34 @@ class Job:
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
-        """Ask for the work to stop; a job still in line is never started."""
+        """Ask for the work to stop; a turn still in line is never started."""
         self._cancelled.set()
-
-    def report(self, stage: str, step: int, total: int) -> None:
-        """Note progress; the model calls it."""
-        self.progress = Progress(stage, step, total)
 
 
 @dataclass(frozen=True)
 class Status:
-    """What an engine is doing. ``reason`` says why it failed; ``queue_depth`` counts running and waiting."""
+    """What an engine is doing. ``reason`` says why it failed.
+
+    restarts: how often its process was started again, by reason. memory: bytes it takes, by kind.
+    """
 
     state: State
     reason: str
-    queue_depth: int
     uptime_seconds: float
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    memory: Mapping[str, int] = field(default_factory=dict)
 
 
 class Engine(Protocol):
-    """Runs jobs one after another, first come, first served."""
+    """Does work, one turn after another."""
 
     @property
     def status(self) -> Status:
         """What the engine is doing, answered from memory; its state is that of the default model."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """Which models there are."""
 
     @property
     def models(self) -> list[ModelStatus]:
@@ -147,11 +188,8 @@ class Engine(Protocol):
     def start(self) -> None:
         """Begin to load models, in the background: the default first."""
 
-    def choose(self, task: str, garment_type: str | None = None, wanted: str | None = None) -> str:
-        """The id of the model for a request; raises UnknownModel, ModelLoading or ModelFailed."""
-
-    def submit(self, model: str, requests: Sequence[Any]) -> Job:
-        """Put one job for a chosen model in line; raises QueueFull."""
+    def submit(self, work: Work, watch: Watch) -> Turn:
+        """Put work in line; `watch` is told how it goes."""
 
     def stop(self) -> None:
-        """Stop the running job, drop the waiting ones and end."""
+        """Stop the running turn, drop the waiting ones and end."""

@@ -28,7 +28,7 @@ from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
 from leffa.preprocess.garment import PreparedGarment, prepare_garment
 from leffa.preprocess.masks import MaskPolicy, apply_policy
 from leffa.preprocess.window import Window, fit_window
-from leffa.tryon import Parameters, Progress, Restored, Scene, TryOnRequest
+from leffa.tryon import Parameters, Preview, Progress, Restored, Scene, TryOnRequest
 
 MIN_MASK = 0.005  # of the window: less cannot show a garment
 
@@ -116,8 +116,14 @@ class MiniModel:
         seed: int,
         progress: Progress,
         cancelled: Callable[[], bool],
+        preview: Preview,
     ) -> PipelineOutput:
         """The Leffa pipeline at the native size."""
+
+        def told(step: int, total: int, latents: Tensor) -> None:
+            progress("denoise", step, total)
+            preview(lambda: self._pipeline.preview(latents)[0].numpy())
+
         seen: Conditions = scene.conditions
         return self._pipeline(
             self._picture(seen.photo) * 2 - 1,
@@ -130,7 +136,7 @@ class MiniModel:
             ref_acceleration=parameters.ref_acceleration,
             repaint=parameters.repaint,
             flow_layer=FLOW_LAYER,
-            progress=lambda step, total, latents: progress("denoise", step, total),
+            progress=told,
             cancelled=cancelled,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from leffa.device import plan
 from leffa.diffusion.attention import attention_layers, layer_grid
@@ -20,7 +21,7 @@ from leffa.official.options import OfficialOptions
 from leffa.official.scenes import Conditions, pose_scene, tryon_scene
 from leffa.official.sight import densepose, open_eyes
 from leffa.official.sizes import preprocessor_bytes
-from leffa.tryon import Parameters, Progress, Request, Restored, Scene, TryOnRequest
+from leffa.tryon import Parameters, Preview, Progress, Request, Restored, Scene, TryOnRequest
 from leffa.weights.catalogue import SPECS, ModelSpec, bytes_in_16_bits, preferred
 from leffa.weights.origins import fingerprint
 
@@ -61,8 +62,14 @@ class OfficialModel:
         seed: int,
         progress: Progress,
         cancelled: Callable[[], bool],
+        preview: Preview,
     ) -> PipelineOutput:
         """The Leffa pipeline at the native size."""
+
+        def told(step: int, total: int, latents: Tensor) -> None:
+            progress("denoise", step, total)
+            preview(lambda: self._pipeline.preview(latents)[0].numpy())
+
         inputs = scene.conditions.inputs
         return self._pipeline(
             inputs.person,
@@ -75,7 +82,7 @@ class OfficialModel:
             ref_acceleration=parameters.ref_acceleration,
             repaint=parameters.repaint,
             flow_layer=self._flow_layer,
-            progress=lambda step, total, latents: progress("denoise", step, total),
+            progress=told,
             cancelled=cancelled,
         )
 

@@ -1,54 +1,52 @@
-"""From finished results to HTTP answers: the picture with its headers, or everything as JSON."""
+"""From finished jobs to HTTP answers: the picture with its headers, or everything as JSON."""
 
 import json
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
-from leffa import drawings, images, provenance
-from leffa.engine.protocol import Facts
-from leffa.errors import Finding
+from leffa import images
+from leffa.engine.protocol import Made
+from leffa.jobs.job import Job
 from leffa.service.schemas import FindingOut, PictureAnswer, Variation
 
 DEMONSTRATION_NOTE = "small demonstration model, trained on synthetic pictures only"
+MAPS = ("mask", "densepose", "parsing", "flow")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that an answer is made of; ``results`` are TryOnResults, ``inputs`` the files' bytes by name."""
+    """All that an answer is made of: the job, what was made, the seconds of stages before it."""
 
-    made_by: Facts
-    results: list[Any]
-    inputs: Mapping[str, bytes]
-    findings: list[Finding]
+    job: Job
+    made: list[Made]
     seconds: Mapping[str, float]
-    output_format: str
     request_id: str
 
     @property
-    def all_findings(self) -> list[Finding]:
-        """What decoding and the model found, in this order."""
-        return [*self.findings, *self.results[0].findings]
+    def first(self) -> dict[str, Any]:
+        """The facts of the first picture."""
+        return self.made[0].facts
 
     @property
     def timings(self) -> dict[str, float]:
         """Seconds by stage: ours around the model's, summed over all pictures."""
         summed = dict(self.seconds)
-        for result in self.results:
-            for stage, seconds in result.timings.items():
+        if self.job.started is not None:
+            summed["queue"] = max(0.0, self.job.started - self.job.created)
+        for made in self.made:
+            for stage, seconds in made.facts["timings"].items():
                 summed[stage] = summed.get(stage, 0.0) + seconds
         return summed
 
 
 def picture_answer(outcome: Outcome) -> Response:
     """The first result as picture bytes."""
-    content = _sign(outcome, outcome.results[0])
-    return Response(
-        content, headers=_headers(outcome), media_type=images.WRITE_FORMATS[outcome.output_format]
-    )
+    kind = images.WRITE_FORMATS[outcome.job.output_format]
+    return Response(outcome.made[0].parts["image"], headers=_headers(outcome), media_type=kind)
 
 
 def json_answer(outcome: Outcome) -> Response:
@@ -58,49 +56,45 @@ def json_answer(outcome: Outcome) -> Response:
 
 
 def _to_answer(outcome: Outcome) -> PictureAnswer:
-    first, *others = outcome.results
+    first, *others = outcome.made
+    facts = first.facts
     return PictureAnswer(
-        image=_base64(_sign(outcome, first)),
-        image_type=images.WRITE_FORMATS[outcome.output_format],
-        **{name: _base64(data) for name, data in drawings.draw_maps(first).items()},
-        seed=first.seed,
-        model=first.model,
-        weights=outcome.made_by.weights,
-        demonstration=outcome.made_by.weights == "embedded",
+        image=_base64(first.parts["image"]),
+        image_type=images.WRITE_FORMATS[outcome.job.output_format],
+        **{name: _base64(first.parts[name]) for name in MAPS},
+        seed=facts["seed"],
+        model=facts["model"],
+        weights=facts["weights"],
+        demonstration=facts["weights"] == "embedded",
         request_id=outcome.request_id,
-        parameters=first.parameters,
-        findings=[FindingOut(**asdict(finding)) for finding in outcome.all_findings],
+        job=outcome.job.id,
+        parameters=facts["parameters"],
+        findings=[FindingOut(**finding) for finding in facts["findings"]],
         timings=outcome.timings,
-        provenance=asdict(_record(outcome, first)),
-        variations=[_variation(outcome, other) for other in others],
+        provenance=facts["provenance"],
+        variations=[_variation(other) for other in others],
     )
 
 
-def _variation(outcome: Outcome, result: Any) -> Variation:
-    record = asdict(_record(outcome, result))
-    return Variation(seed=result.seed, image=_base64(_sign(outcome, result)), provenance=record)
-
-
-def _record(outcome: Outcome, result: Any) -> provenance.Record:
-    return provenance.record(outcome.made_by, result, outcome.inputs)
-
-
-def _sign(outcome: Outcome, result: Any) -> bytes:
-    return provenance.sign(result.image, outcome.output_format, _record(outcome, result))
+def _variation(made: Made) -> Variation:
+    facts = made.facts
+    image = _base64(made.parts["image"])
+    return Variation(seed=facts["seed"], image=image, provenance=facts["provenance"])
 
 
 def _headers(outcome: Outcome) -> dict[str, str]:
-    result = outcome.results[0]
+    facts = outcome.first
     headers = {
-        "X-Seed": str(result.seed),
-        "X-Model": result.model,
-        "X-Weights": outcome.made_by.weights,
-        "X-Findings": json.dumps([finding.code for finding in outcome.all_findings]),
+        "X-Seed": str(facts["seed"]),
+        "X-Model": facts["model"],
+        "X-Weights": facts["weights"],
+        "X-Job": outcome.job.id,
+        "X-Findings": json.dumps([finding["code"] for finding in facts["findings"]]),
         "Server-Timing": _server_timing(outcome.timings),
         "Cache-Control": "no-store",
         "Vary": "Accept",
     }
-    if outcome.made_by.weights == "embedded":
+    if facts["weights"] == "embedded":
         headers["X-Model-Note"] = DEMONSTRATION_NOTE
     return headers
 

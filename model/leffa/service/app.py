@@ -3,32 +3,39 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
 from leffa import __version__
 from leffa.engine.local import LocalEngine
 from leffa.engine.pool import open_pool
-from leffa.engine.protocol import Model
+from leffa.engine.process import ProcessEngine
+from leffa.engine.protocol import Engine, Model
+from leffa.jobs.desk import Desk
 from leffa.service import problems
-from leffa.service.fields import CALLS
-from leffa.service.pictures import DECODERS
+from leffa.service.fields import CALLS, MOST_GARMENTS
+from leffa.service.gate import Gate
+from leffa.service.metrics import Metrics
+from leffa.service.observer import Observer
+from leffa.service.orders import DECODERS
 from leffa.service.request_id import RequestId
-from leffa.service.routes import health, models, pictures
+from leffa.service.routes import checks, health, jobs, models, openai, pictures
 from leffa.service.uploads import UploadLimit
 from leffa.settings import Settings
 
 DESCRIPTION = "A photo of a person and a picture of a garment in, a photo of the person wearing it out."
 FORM_BYTES = 1024**2
 MOST_FILES = max(len(call.files) for call in CALLS)
+EXPOSED = ["X-Seed", "X-Model", "X-Weights", "X-Job", "X-Findings", "X-Request-ID", "Retry-After", "Location"]
 
 
 def create_app(settings: Settings, load: Callable[[str], Model] | None = None) -> FastAPI:
-    """The application; ``load`` makes the model of an id (as leffa.tryon does when left out).
+    """The application; ``load`` makes the model of an id, in this process (else as the settings say).
 
     Models load in the background once the app starts; nothing heavy happens before. Raises UnknownModel where
-    the settings name a model that does not exist.
+    the settings name a model that does not exist, and StorageFailed where jobs cannot be kept.
     """
     app = FastAPI(
         title="Leffa Virtual Try-On",
@@ -37,22 +44,60 @@ def create_app(settings: Settings, load: Callable[[str], Model] | None = None) -
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    app.state.engine = LocalEngine(open_pool(settings, load), settings.queue_size)
+    app.state.metrics = Metrics()
+    app.state.engine = _engine(settings, load)
+    app.state.desk = Desk(settings, app.state.engine, app.state.metrics)
+    app.state.metrics.watch(app.state.engine, app.state.desk)
     app.state.decoders = CapacityLimiter(DECODERS)
-    app.add_middleware(UploadLimit, limit=MOST_FILES * settings.limits.file_bytes + FORM_BYTES)
-    app.add_middleware(RequestId)
+    _add_middleware(app, settings)
     problems.install(app)
-    for router in (pictures.router, health.router, models.router):
-        app.include_router(router)
+    for module in (pictures, jobs, checks, openai, health, models):
+        app.include_router(module.router)
     app.add_api_route("/", _home, include_in_schema=False, response_class=RedirectResponse)
     return app
+
+
+def _engine(settings: Settings, load: Callable[[str], Model] | None) -> Engine:
+    if load is None and settings.engine == "process":
+        return ProcessEngine(settings)
+    return LocalEngine(open_pool(settings, load), settings.limits)
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """The last one added sees a request first."""
+    picture = settings.limits.file_bytes
+
+    def most_bytes(path: str) -> int:
+        files = 1 + MOST_GARMENTS if path.endswith("/jobs/batch") else MOST_FILES
+        return files * picture + FORM_BYTES
+
+    app.add_middleware(
+        UploadLimit,
+        most_bytes=most_bytes,
+        seconds=settings.upload_seconds,
+        per_client=settings.uploads_per_client,
+    )
+    app.add_middleware(Gate, keys=settings.keys, rate=settings.rate_limit)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    app.add_middleware(Observer, metrics=app.state.metrics)
+    app.add_middleware(RequestId)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
+    await to_thread.run_sync(app.state.desk.start)
     yield
-    app.state.engine.stop()
+    await to_thread.run_sync(app.state.desk.finish_job)
+    await to_thread.run_sync(app.state.engine.stop)
+    await to_thread.run_sync(app.state.desk.stop)
 
 
 async def _home() -> RedirectResponse:

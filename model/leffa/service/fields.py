@@ -1,11 +1,12 @@
 """What comes in: the forms of the addresses. The only place that knows the API's own names for things."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from leffa.engine.protocol import WorkKind
 from leffa.errors import (
     BadParameter,
     UnknownGarmentType,
@@ -13,7 +14,7 @@ from leffa.errors import (
     UnknownParameter,
     UnknownPreset,
 )
-from leffa.tryon import GUIDANCE, SEEDS, STEPS, PoseRequest, TryOnRequest
+from leffa.tryon import GUIDANCE, SEEDS, STEPS
 
 GarmentType = Literal["upper_body", "lower_body", "dresses"]
 Preset = Literal["exact", "fast", "turbo"]
@@ -24,6 +25,14 @@ Protected = Literal["hands", "face", "hair", "accessories", "shoes"]
 
 def _split(value: Any) -> Any:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+# Fields that several forms share.
+MODEL: Any = Field(None, description="id of a model, see GET /models")
+GARMENT_TYPE: Any = Field("upper_body", description="where the garment goes")
+SLEEVES: Any = Field("auto", description="sleeves of the new garment; keep: as those worn now")
+LENGTH: Any = Field("auto", description="length of the new garment; keep: as of that worn now")
+PROTECT: Any = Field((), description="never repainted: words separated by commas, or the field several times")
 
 
 class PictureFields(BaseModel):
@@ -40,7 +49,7 @@ class PictureFields(BaseModel):
     seed: Annotated[int, Field(ge=SEEDS[0], le=SEEDS[1])] | Literal["random"] = Field(
         "random", description="the same seed and inputs give the same picture"
     )
-    model: str | None = Field(None, description="id of a model, see GET /models")
+    model: str | None = MODEL
     preset: Preset | None = Field(None, description="how to trade quality for speed")
     ref_acceleration: bool = Field(False, description="run the reference network once, not every step")
     output_format: OutputFormat = Field("png", description="format of the picture")
@@ -50,12 +59,10 @@ class PictureFields(BaseModel):
 class TryOnFields(PictureFields):
     """The text fields of POST /tryon."""
 
-    garment_type: GarmentType = Field("upper_body", description="where the garment goes")
-    sleeves: Fit = Field("auto", description="sleeves of the new garment; keep: as those worn now")
-    length: Fit = Field("auto", description="length of the new garment; keep: as of that worn now")
-    protect: Annotated[tuple[Protected, ...], BeforeValidator(_split)] = Field(
-        (), description="never repainted: words separated by commas, or the field several times"
-    )
+    garment_type: GarmentType = GARMENT_TYPE
+    sleeves: Fit = SLEEVES
+    length: Fit = LENGTH
+    protect: Annotated[tuple[Protected, ...], BeforeValidator(_split)] = PROTECT
     repaint: bool = Field(False, description="put the photo back outside the mask")
     preprocess_garment: bool = Field(
         False, description="centre a garment cut out of its background, a PNG with transparency"
@@ -64,20 +71,62 @@ class TryOnFields(PictureFields):
         False, description="repeat the known faults of Leffa's own demo instead of correcting them"
     )
 
+    mask_id: str | None = Field(None, max_length=64, description="id of POST /masks, instead of mask_image")
+
 
 class PoseFields(PictureFields):
     """The text fields of POST /pose-transfer."""
 
 
+class JobFields(BaseModel):
+    """What a job takes beside the fields of its picture."""
+
+    task: Literal["tryon", "pose"] = Field("tryon", description="whose fields the others are")
+    priority: Literal["interactive", "batch"] = Field(
+        "interactive", description="batch: somebody waits less impatiently"
+    )
+    webhook_url: str | None = Field(
+        None, max_length=2000, description="called when the job is over, signed as Standard Webhooks"
+    )
+
+
+class TryOnJobFields(JobFields, TryOnFields):
+    """The text fields of POST /jobs for a try-on."""
+
+
+class PoseJobFields(JobFields, PoseFields):
+    """The text fields of POST /jobs for a pose transfer."""
+
+
+class MaskFields(BaseModel):
+    """The text fields of POST /masks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    garment_type: GarmentType = GARMENT_TYPE
+    model: str | None = MODEL
+    sleeves: Fit = SLEEVES
+    length: Fit = LENGTH
+    protect: Annotated[tuple[Protected, ...], BeforeValidator(_split)] = PROTECT
+
+
+class CheckFields(BaseModel):
+    """The text fields of POST /check."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    garment_type: GarmentType | None = Field(None, description="where the garment goes")
+
+
 @dataclass(frozen=True)
 class Call:
-    """One address's form: its text fields, its files by the API's name with a description, its request."""
+    """One address's form: its text fields, and its files by the API's name with a description."""
 
-    task: Literal["tryon", "pose"]
-    fields: type[PictureFields]
-    request: Callable[..., TryOnRequest | PoseRequest]
+    task: WorkKind
+    fields: type[BaseModel]
     files: Mapping[str, str]
     optional: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
 
     @property
     def required(self) -> list[str]:
@@ -87,24 +136,29 @@ class Call:
 
 # What the API's files are called everywhere else.
 NAMES = {"human_image": "person", "garment_image": "garment", "mask_image": "mask", "pose_image": "pose"}
-TRYON = Call(
-    "tryon",
-    TryOnFields,
-    TryOnRequest,
-    {
-        "human_image": "photo of the person",
-        "garment_image": "picture of the garment",
-        "mask_image": "black and white, as large as human_image; white is repainted",
-    },
-    optional=("mask_image",),
-)
-POSE = Call(
-    "pose",
-    PoseFields,
-    PoseRequest,
-    {"human_image": "photo of the person", "pose_image": "photo of somebody in the pose to take"},
-)
+PERSON, GARMENT = "photo of the person", "picture of the garment"
+TRYON_FILES = {
+    "human_image": PERSON,
+    "garment_image": GARMENT,
+    "mask_image": "black and white, as large as human_image; white is repainted",
+}
+POSE_FILES = {"human_image": PERSON, "pose_image": "photo of somebody in the pose to take"}
+TRYON = Call("tryon", TryOnFields, TRYON_FILES, optional=("mask_image",))
+POSE = Call("pose", PoseFields, POSE_FILES)
 CALLS = (TRYON, POSE)
+JOBS = {
+    "tryon": replace(TRYON, fields=TryOnJobFields),
+    "pose": replace(POSE, fields=PoseJobFields),
+}
+BATCH = replace(TRYON, fields=TryOnJobFields, repeated=("garment_image",))
+MASK = Call("mask", MaskFields, {"human_image": PERSON})
+CHECK = Call(
+    "check",
+    CheckFields,
+    {"human_image": PERSON, "garment_image": GARMENT},
+    optional=("human_image", "garment_image"),
+)
+MOST_GARMENTS = 16
 # Fields that may be sent several times.
 REPEATED = ("protect",)
 UNKNOWN_NAMES = {
@@ -125,10 +179,12 @@ RANGES = {
     "repaint": SWITCH,
     "preprocess_garment": SWITCH,
     "upstream_faults": SWITCH,
+    "task": list(JOBS),
+    "priority": ["interactive", "batch"],
 }
 
 
-def parse_fields(call: Call, texts: Mapping[str, str]) -> PictureFields:
+def parse_fields(call: Call, texts: Mapping[str, str]) -> BaseModel:
     """Check the text fields; an empty one counts as left out. Raises BadParameter or one of its kinds."""
     try:
         return call.fields.model_validate({name: text for name, text in texts.items() if text != ""})
@@ -149,12 +205,20 @@ def _bad_field(call: Call, error: ValidationError, texts: Mapping[str, str]) -> 
     return BadParameter(f"{name}: {first['msg']}.", field=name, allowed=RANGES.get(name), received=received)
 
 
-def request_body(call: Call) -> dict[str, Any]:
-    """The OpenAPI ``requestBody`` of an address: the files and the text fields."""
-    schema = call.fields.model_json_schema()
-    described = {
-        name: {"type": "string", "format": "binary", "description": text} for name, text in call.files.items()
-    }
-    schema["properties"] = described | schema["properties"]
-    schema["required"] = call.required
+def request_body(*calls: Call) -> dict[str, Any]:
+    """The OpenAPI ``requestBody`` of an address: the files and the text fields, of one form or another."""
+    schemas = [_form_schema(call) for call in calls]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def _form_schema(call: Call) -> dict[str, Any]:
+    schema = call.fields.model_json_schema()
+    schema["properties"] = {name: _file_schema(call, name) for name in call.files} | schema["properties"]
+    schema["required"] = call.required
+    return schema
+
+
+def _file_schema(call: Call, name: str) -> dict[str, Any]:
+    file = {"type": "string", "format": "binary", "description": call.files[name]}
+    return {"type": "array", "items": file, "maxItems": MOST_GARMENTS} if name in call.repeated else file

@@ -1,44 +1,56 @@
-"""The multipart forms: from parts to checked fields, decoded pictures and the engine's requests."""
+"""The multipart forms: from parts to checked fields and files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 
 from leffa import images
-from leffa.errors import BadParameter, Finding, ImageTooLarge, MissingField
+from leffa.errors import BadParameter, ImageTooLarge, MissingField
 from leffa.images import Limits
-from leffa.service.fields import NAMES, REPEATED, Call, PictureFields, parse_fields
+from leffa.service.fields import JOBS, MOST_GARMENTS, NAMES, REPEATED, Call, parse_fields
 
 MOST_FIELDS = 32
 MOST_FIELD_BYTES = 64 * 1024
+MULTIPART = "multipart/form-data"
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form as sent: text fields checked, files (by our names) still encoded."""
+    """A form as sent: text fields checked, files (by our names, each perhaps several times) still encoded."""
 
     call: Call
-    fields: PictureFields
-    files: dict[str, bytes]
+    fields: BaseModel
+    files: Mapping[str, list[bytes]]
 
-
-@dataclass(frozen=True)
-class Pictures:
-    """The decoded files by our names: uint8 [H, W, 3], the garment [H, W, 3 or 4], a mask [H, W]."""
-
-    arrays: dict[str, np.ndarray]
-    findings: list[Finding]
+    @property
+    def single_files(self) -> dict[str, bytes]:
+        """The files where none may be sent twice."""
+        return {name: datas[0] for name, datas in self.files.items()}
 
 
 async def read_form(request: Request, call: Call, limits: Limits) -> Form:
     """Read and check the form; raises BadParameter, MissingField, EmptyFile or ImageTooLarge."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise MissingField(fix="Send the fields as multipart/form-data.", field=call.required[0])
-    form = request.form(max_files=len(call.files) + 1, max_fields=MOST_FIELDS, max_part_size=MOST_FIELD_BYTES)
+    return await _read(request, {call.task: call}, limits)
+
+
+async def read_job_form(request: Request, limits: Limits) -> Form:
+    """As read_form, of POST /jobs: the field `task` says whose fields the others are."""
+    return await _read(request, JOBS, limits)
+
+
+async def _read(request: Request, calls: Mapping[str, Call], limits: Limits) -> Form:
+    first = next(iter(calls.values()))
+    if not request.headers.get("content-type", "").lower().startswith(MULTIPART):
+        field = first.required[0] if first.required else None
+        raise MissingField(fix=f"Send the fields as {MULTIPART}.", field=field)
+    # One more than allowed, so that we say what was sent twice instead of the parser's refusing it.
+    most_files = len(first.files) + 1 + (MOST_GARMENTS if first.repeated else 0)
+    form = request.form(max_files=most_files, max_fields=MOST_FIELDS, max_part_size=MOST_FIELD_BYTES)
     async with form as parts:
+        call = calls.get(str(parts.get("task", "")), first)
         _check_kinds(parts, call)
         texts = {
             name: ",".join(map(str, parts.getlist(name)))
@@ -50,49 +62,39 @@ async def read_form(request: Request, call: Call, limits: Limits) -> Form:
 
 def _check_kinds(parts: FormData, call: Call) -> None:
     for name, part in parts.multi_items():
-        if len(parts.getlist(name)) > 1 and name not in REPEATED:
+        if len(parts.getlist(name)) > 1 and name not in (*REPEATED, *call.repeated):
             raise BadParameter(f"The field {name[:100]!r} was sent more than once.", field=name[:100])
         if isinstance(part, str) and name in call.files and part:
-            raise MissingField(f"{name} was sent as text, not as a file.", field=name, fix=_both_needed(call))
+            raise MissingField(f"{name} was sent as text, not as a file.", field=name, fix=_needed(call))
         if isinstance(part, UploadFile) and name not in call.files:
             # Unknown names are reported by parse_fields; a known one must not be a file.
             parse_fields(call, {name: "file"})
             raise BadParameter(f"{name} must be text, not a file.", field=name)
 
 
-async def _read_files(parts: FormData, call: Call, limits: Limits) -> dict[str, bytes]:
-    files = {}
+async def _read_files(parts: FormData, call: Call, limits: Limits) -> dict[str, list[bytes]]:
+    files: dict[str, list[bytes]] = {}
     for name in call.files:
-        part = parts.get(name)
-        if isinstance(part, UploadFile) and (part.filename or part.size):
-            if (part.size or 0) > limits.file_bytes:
-                raise ImageTooLarge(field=name, allowed=limits.file_bytes, received=part.size)
-            files[NAMES[name]] = await part.read()
-            images.check_bytes(files[NAMES[name]], limits, name)
+        sent = [part for part in parts.getlist(name) if isinstance(part, UploadFile)]
+        used = [part for part in sent if part.filename or part.size]
+        if len(used) > MOST_GARMENTS:
+            raise BadParameter(f"{len(used)} garments were sent.", field=name, allowed=MOST_GARMENTS)
+        if used:
+            files[NAMES[name]] = [await _read_file(part, name, limits) for part in used]
         elif name in call.required:
-            raise MissingField(f"The field {name} is missing.", field=name, fix=_both_needed(call))
+            raise MissingField(f"The field {name} is missing.", field=name, fix=_needed(call))
     return files
 
 
-def _both_needed(call: Call) -> str:
-    return f"Send the field as a file; both {' and '.join(call.required)} are needed."
+async def _read_file(part: UploadFile, name: str, limits: Limits) -> bytes:
+    if (part.size or 0) > limits.file_bytes:
+        raise ImageTooLarge(field=name, allowed=limits.file_bytes, received=part.size)
+    data = await part.read()
+    images.check_bytes(data, limits, name)
+    return data
 
 
-def decode_pictures(form: Form, limits: Limits) -> Pictures:
-    """Decode the files; slow, so never on the event loop. Raises what leffa.images raises."""
-    arrays, findings = {}, []
-    for api_name, name in NAMES.items():
-        if name not in form.files or name == "mask":
-            continue
-        picture = images.decode(form.files[name], limits, api_name)
-        arrays[name] = picture.pixels if name == "garment" else picture.on_white
-        findings += picture.findings
-    if "mask" in form.files:
-        arrays["mask"] = images.decode_mask(form.files["mask"], arrays["person"].shape[:2], limits)
-    return Pictures(arrays, findings)
-
-
-def to_request(form: Form, pictures: Pictures, model: str, seed: int) -> Any:
-    """The TryOnRequest or PoseRequest of a form, for the chosen model."""
-    options = form.fields.model_dump(exclude={"seed", "model", "output_format", "num_images"})
-    return form.call.request(**pictures.arrays, **options, model=model, seed=seed)
+def _needed(call: Call) -> str:
+    names = " and ".join(call.required)
+    both = "both " if len(call.required) == 2 else ""
+    return f"Send the field as a file; {both}{names} are needed." if names else "Send the field as a file."

@@ -1,23 +1,24 @@
-"""One request for pictures from form to answer: read, choose the model, decode, wait for the turn, answer."""
+"""One request for pictures from form to answer: a job that waits for its end."""
 
 import asyncio
-import secrets
 from time import perf_counter
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from leffa import errors
-from leffa.engine.protocol import Job
-from leffa.service import forms
-from leffa.service.answers import Outcome, json_answer, picture_answer
-from leffa.service.fields import Call, PictureFields
-from leffa.tryon import SEEDS
+from leffa.engine.protocol import Made
+from leffa.jobs.hub import Listener
+from leffa.jobs.job import Job
+from leffa.service import answers, forms
+from leffa.service.fields import Call
+from leffa.service.orders import order
+from leffa.service.standing import to_job_out
 
-# A decoded photo can take a few hundred megabytes, so only so many are decoded at a time.
-DECODERS = 2
+LOOK_SECONDS = 2.0  # news of a job that another service does come through the database alone
+STOP_RETRY_SECONDS = 10
 
 
 async def make_pictures(request: Request, call: Call) -> Response:
@@ -25,23 +26,28 @@ async def make_pictures(request: Request, call: Call) -> Response:
     state = request.app.state
     begun = perf_counter()
     form = await forms.read_form(request, call, state.settings.limits)
+    if prefers_async(request):
+        (job,) = await order(request, form)
+        return await accepted(request, job)
     _check_count(form.fields, wants_json(request))
-    model = state.engine.choose(call.task, getattr(form.fields, "garment_type", None), form.fields.model)
-    pictures = await _in_thread(state.decoders, forms.decode_pictures, form, state.settings.limits)
-    decoded = perf_counter()
-    requests = [forms.to_request(form, pictures, model, seed) for seed in _seeds(form.fields)]
-    job = state.engine.submit(model, requests)
-    results = await _finish(job, request)
-    outcome = Outcome(
-        made_by=job.facts,
-        results=results,
-        inputs=form.files,
-        findings=pictures.findings,
-        seconds={"receive": decoded - begun, "queue": job.queue_seconds, "load": job.load_seconds},
-        output_format=form.fields.output_format,
-        request_id=request.state.request_id,
-    )
-    return await _in_thread(state.decoders, json_answer if wants_json(request) else picture_answer, outcome)
+    received = perf_counter() - begun
+    (job,) = await order(request, form, waited_for=True)
+    finished = await finish(request, job)
+    answer = answers.json_answer if wants_json(request) else answers.picture_answer
+    made = await to_thread.run_sync(_collect, state.desk, finished, wants_json(request))
+    outcome = answers.Outcome(finished, made, {"receive": received}, request.state.request_id)
+    if state.settings.retention_hours == 0:
+        await to_thread.run_sync(state.desk.remove, finished)
+    return await to_thread.run_sync(answer, outcome)
+
+
+async def accepted(request: Request, job: Job) -> Response:
+    """202 with the job."""
+    out = await to_thread.run_sync(to_job_out, request.app.state.desk, job)
+    headers = {"Location": out.links["self"], "Cache-Control": "no-store"}
+    if prefers_async(request):
+        headers["Preference-Applied"] = "respond-async"
+    return JSONResponse(out.model_dump(mode="json"), 202, headers=headers)
 
 
 def wants_json(request: Request) -> bool:
@@ -49,7 +55,67 @@ def wants_json(request: Request) -> bool:
     return "application/json" in request.headers.get("accept", "").lower()
 
 
-def _check_count(fields: PictureFields, as_json: bool) -> None:
+def prefers_async(request: Request) -> bool:
+    """Whether the client would rather have a job than wait (RFC 7240)."""
+    return "respond-async" in request.headers.get("prefer", "").lower()
+
+
+async def finish(request: Request, job: Job) -> Job:
+    """The job once it is done; cancelled when its client goes away. Raises the error that stopped it."""
+    desk = request.app.state.desk
+    with desk.hub.listen(job.id) as listener:
+        ending = asyncio.create_task(_end_of(desk, job, listener))
+        gone = asyncio.create_task(_disconnected(request))
+        try:
+            await asyncio.wait([ending, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                # Who sent a key can come back for the answer.
+                if job.idempotency_key is None:
+                    await to_thread.run_sync(desk.cancel, job)
+                    request.app.state.metrics.cancelled.labels("disconnect").inc()
+                raise errors.Cancelled()
+            return ending.result()
+        finally:
+            gone.cancel()
+            ending.cancel()
+
+
+async def _end_of(desk: Any, job: Job, listener: Listener) -> Job:
+    while True:
+        now: Job = await to_thread.run_sync(desk.store.get, job.id)
+        if now is None:
+            raise errors.JobMissing()
+        if desk.stopping and now.state in ("queued", "cancelled"):
+            if now.idempotency_key is None:
+                await to_thread.run_sync(desk.cancel, now)
+            raise errors.Stopping(retry_after=STOP_RETRY_SECONDS)
+        if now.over:
+            return _succeeded(now)
+        await _something_new(listener)
+
+
+async def _something_new(listener: Listener) -> None:
+    while (news := await listener.next(LOOK_SECONDS)) is not None:
+        if news.kind in ("state", "stop"):
+            return
+
+
+def _succeeded(job: Job) -> Job:
+    if job.state == "succeeded":
+        return job
+    raise errors.again(job.error) if job.error else errors.JobCancelled()
+
+
+def _collect(desk: Any, job: Job, maps: bool) -> list[Made]:
+    """The parts that an answer shows: the maps belong to the first picture."""
+    made = []
+    for number, result in enumerate(job.results):
+        names = [name for name in result["parts"] if name == "image" or (maps and number == 0)]
+        made.append(Made({name: desk.part(job, name, number) for name in names}, result))
+    return made
+
+
+def _check_count(fields: Any, as_json: bool) -> None:
     if fields.num_images > 1 and not as_json:
         raise errors.BadParameter(
             "Several pictures need the JSON answer.",
@@ -58,32 +124,6 @@ def _check_count(fields: PictureFields, as_json: bool) -> None:
             received=fields.num_images,
             fix="Send the header `Accept: application/json`, or ask for one picture.",
         )
-
-
-def _seeds(fields: PictureFields) -> list[int]:
-    count = SEEDS[1] + 1
-    first = secrets.randbelow(count) if fields.seed == "random" else fields.seed
-    return [(first + i) % count for i in range(fields.num_images)]
-
-
-async def _in_thread(limiter: CapacityLimiter, work: Any, *arguments: Any) -> Any:
-    return await to_thread.run_sync(work, *arguments, limiter=limiter)
-
-
-async def _finish(job: Job, request: Request) -> list[Any]:
-    """Wait for the job; the work stops when the client goes away or the server does."""
-    finished: asyncio.Future[Any] = asyncio.wrap_future(job.future)
-    gone: asyncio.Future[Any] = asyncio.create_task(_disconnected(request))
-    try:
-        await asyncio.wait([finished, gone], return_when=asyncio.FIRST_COMPLETED)
-        if not finished.done():
-            raise errors.Cancelled()
-        return finished.result()
-    finally:
-        gone.cancel()
-        if not finished.done():
-            job.cancel()
-            finished.cancel()  # nobody is going to look at how the work ended
 
 
 async def _disconnected(request: Request) -> None:

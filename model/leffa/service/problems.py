@@ -7,37 +7,32 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from leffa import errors
 from leffa.errors import BadParameter, LeffaError, catalogue
 from leffa.service.request_id import HEADER
+from leffa.service.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
 PAGE = "/docs/problems"
 LONGEST_ECHO = 100
-
-
-class Problem(BaseModel):
-    """What went wrong: RFC 9457's members, then ours."""
-
-    type: str = Field(examples=[f"{PAGE}#no_person"])
-    title: str
-    status: int
-    detail: str
-    instance: str = Field(description="the request's id, as in X-Request-ID")
-    code: str = Field(description="stable name of the error")
-    fix: str = Field(description="what to do about it")
-    field: str | None = Field(None, description="the field at fault")
-    allowed: Any = Field(None, description="what the field may be")
-    received: Any = Field(None, description="what came")
+# What an order of pictures can meet: everything but the command line's files, other addresses' own errors and
+# the bases that are never raised.
+PICTURE_PROBLEMS = [
+    error
+    for error in errors.catalogue().values()
+    if not issubclass(error, errors.BadFile | errors.BadJob | errors.Cancelled)
+    and error
+    not in (errors.BadImage, errors.BadPerson, errors.NotAllowed, errors.TooMuch, errors.Unavailable)
+]
 
 
 def problem(error: LeffaError, scope: Scope) -> JSONResponse:
     """The answer for an error; fields that do not apply are left out."""
     request_id = scope.get("state", {}).get("request_id", "")
-    document = _document(error, request_id)
+    document = document_of(error, request_id)
     headers = {HEADER: request_id, "Cache-Control": "no-store"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -46,14 +41,15 @@ def problem(error: LeffaError, scope: Scope) -> JSONResponse:
     )
 
 
-def _document(error: LeffaError, request_id: str) -> Problem:
+def document_of(error: LeffaError, instance: str) -> Problem:
+    """The problem document of an error that a request or job of this id met."""
     received = error.received
     return Problem(
         type=f"{PAGE}#{error.code}",
         title=error.title,
         status=error.status,
         detail=error.detail,
-        instance=request_id,
+        instance=instance,
         code=error.code,
         fix=error.fix,
         field=error.field,
@@ -113,10 +109,10 @@ async def _on_unexpected_error(request: Request, error: Exception) -> JSONRespon
     return problem(LeffaError(), request.scope)
 
 
-def responses(*errors: type[LeffaError]) -> dict[int | str, dict[str, Any]]:
+def responses(*kinds: type[LeffaError]) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI ``responses`` of an address that can answer these errors, an example each."""
     grouped: dict[int | str, dict[str, Any]] = {}
-    for error in errors:
+    for error in kinds:
         examples = grouped.setdefault(error.status, {})
         examples[error.code] = {"summary": error.title, "value": _example(error)}
     schema = {"$ref": "#/components/schemas/Problem"}
@@ -130,7 +126,7 @@ def responses(*errors: type[LeffaError]) -> dict[int | str, dict[str, Any]]:
 
 
 def _example(error: type[LeffaError]) -> dict[str, Any]:
-    return _document(error(), "4f0c2f6f2b0e4d0f9a3f6d1f5e7f8a90").model_dump(exclude_none=True)
+    return document_of(error(), "4f0c2f6f2b0e4d0f9a3f6d1f5e7f8a90").model_dump(exclude_none=True)
 
 
 def _page() -> HTMLResponse:

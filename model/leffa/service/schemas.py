@@ -1,5 +1,6 @@
 """What goes out: the JSON answers."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -39,11 +40,113 @@ class PictureAnswer(BaseModel):
     weights: str = Field(description=WEIGHTS_TEXT)
     demonstration: bool
     request_id: str
+    job: str = Field(description="the job that made it, see GET /jobs/{id}")
     parameters: dict[str, Any]
     findings: list[FindingOut]
     timings: dict[str, float] = Field(description="seconds a stage")
     provenance: dict[str, Any] = Field(description="all that is needed to make the picture again")
     variations: list[Variation] = Field(description="the other pictures where num_images is above 1")
+
+
+class Problem(BaseModel):
+    """What went wrong: RFC 9457's members, then ours."""
+
+    type: str = Field(examples=["/docs/problems#no_person"])
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="the request's id, as in X-Request-ID, or the job's")
+    code: str = Field(description="stable name of the error")
+    fix: str = Field(description="what to do about it")
+    field: str | None = Field(None, description="the field at fault")
+    allowed: Any = Field(None, description="what the field may be")
+    received: Any = Field(None, description="what came")
+
+
+class ProgressOut(BaseModel):
+    """Where a running job is: step `step` of `total` in `stage`."""
+
+    stage: str = Field(examples=["load", "preprocess", "denoise", "restore"])
+    step: int
+    total: int
+    seconds_left: float | None
+
+
+class JobImage(BaseModel):
+    """One picture of a finished job."""
+
+    seed: int
+    links: dict[str, str] = Field(description="where image, mask, densepose, parsing and flow are")
+
+
+class JobOut(BaseModel):
+    """A job: what was ordered, where it stands, what came of it."""
+
+    id: str
+    task: Literal["tryon", "pose", "mask", "check"]
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    model: str
+    demonstration: bool = Field(description="whether the small embedded model makes it")
+    position: int | None = Field(description="jobs before it in line, 0 when it is next")
+    seconds_left: float | None = Field(description="until it is done, about; null when it is over")
+    progress: ProgressOut | None
+    seeds: list[int]
+    parameters: dict[str, Any] = Field(description="as asked for; once it is done, as used")
+    output_format: str
+    created: datetime | None
+    started: datetime | None
+    finished: datetime | None
+    expires: datetime | None = Field(description="when it is deleted")
+    attempt: int = Field(description="how often it was begun; more than 1 after the service was interrupted")
+    batch: str | None
+    findings: list[FindingOut]
+    images: list[JobImage] = Field(description="empty until it has succeeded")
+    error: Problem | None
+    links: dict[str, str]
+
+
+class JobPage(BaseModel):
+    """Some jobs, newest first."""
+
+    jobs: list[JobOut]
+    next: str | None = Field(description="the `cursor` of the next page")
+
+
+class BatchOut(BaseModel):
+    """The jobs of one person and several garments."""
+
+    batch: str
+    jobs: list[JobOut]
+
+
+class MaskOut(BaseModel):
+    """An agnostic mask that can be looked at, edited, and used as `mask_id`."""
+
+    id: str
+    width: int
+    height: int
+    garment_type: str
+    layers: dict[str, str] = Field(description="addresses of PNGs, white = yes; `mask` is what is repainted")
+    expires: datetime | None
+
+
+class CheckFinding(BaseModel):
+    """Something about a picture; an error would stop a try-on, and has the same code there."""
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    field: str
+    detail: str
+    fix: str
+
+
+class CheckOut(BaseModel):
+    """What the pictures are good for, before anything is made of them."""
+
+    ok: bool = Field(description="whether a try-on would be tried")
+    findings: list[CheckFinding]
+    person: dict[str, Any] | None = Field(None, description="found, count, box, parts_seen")
+    garment: dict[str, Any] | None = Field(None, description="worn, garment_type (a guess), box")
 
 
 class Health(BaseModel):
@@ -57,7 +160,7 @@ class Health(BaseModel):
     device: str
     dtype: str | None = None
     versions: dict[str, str]
-    queue_depth: int = Field(description="requests running and waiting")
+    queue_depth: int = Field(description="jobs running and waiting")
     uptime_seconds: float
 
 

@@ -7,16 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from leffa import images
 from leffa.engine import local
+from leffa.engine.choice import choose
 from leffa.engine.local import LocalEngine
 from leffa.engine.memory import Memory, Placement
 from leffa.engine.pool import Pool, open_pool
+from leffa.engine.protocol import Turn, Work
 from leffa.engine.shelf import Known, find_shelf
 from leffa.errors import LeffaError, ModelFailed, OutOfMemory, UnknownModel, UnsupportedWeights
 from leffa.settings import Settings
+from leffa.tryon import TryOnResult
 
+GREY = np.full((32, 32, 3), 128, np.uint8)
 SIZE = 1000  # bytes of each official model's checkpoint on disk; half of it in 16 bits
 
 
@@ -56,7 +62,7 @@ class Room:
 
 
 class Puppet:
-    """A loaded model of some size, which answers with its own name, or as it is told to."""
+    """A loaded model of some size, which answers at once, or fails as the request's `preset` says."""
 
     weights, weights_hash, device, dtype = "official", "0" * 64, "cuda", "torch.float16"
 
@@ -65,14 +71,30 @@ class Puppet:
         self.model, self.size = name, 0 if name == "mini" else SIZE // 2
         room.alive.add(self)
 
-    def __call__(self, request, progress=None, cancelled=None) -> str:
-        if request == "burst" and sum(model.size for model in self.room.alive) > self.size:
+    def __call__(self, request, progress=None, cancelled=None, preview=None) -> TryOnResult:
+        if request.preset == "burst" and sum(model.size for model in self.room.alive) > self.size:
             raise RuntimeError("CUDA out of memory")
-        if request == "exit":
+        if request.preset == "exit":
             raise SystemExit
-        if request == "panorama" and self.resident:
+        if request.preset == "panorama" and self.resident:
             raise RuntimeError("CUDA out of memory")
-        return self.model
+        flow = np.zeros((4, 3, 2), np.float32)
+        plain = np.zeros((32, 32), np.uint8)
+        return TryOnResult(GREY, plain, GREY, plain, plain, flow, 0, self.model, {}, [], {})
+
+
+def submit(engine: LocalEngine, model: str, act: str = "picture") -> Turn:
+    """Work for a model that acts like this."""
+    task, other = ("pose", "pose") if model == "pose_transfer" else ("tryon", "garment")
+    picture = images.encode(GREY)
+    work = Work(task, model, {"preset": act}, {"person": picture, other: picture})
+    return engine.submit(work, lambda progress: None)
+
+
+def maker(turn: Turn) -> str:
+    """The model that answered."""
+    (made,) = turn.future.result(20)
+    return made.facts["model"]
 
 
 @pytest.fixture
@@ -197,7 +219,7 @@ def start(stage) -> Iterator:
     engines: list[LocalEngine] = []
 
     def begin(**options) -> LocalEngine:
-        engine = LocalEngine(stage.make(**options), queue_size=8)
+        engine = LocalEngine(stage.make(**options))
         engine.room = engine._pool._memory
         engines.append(engine)
         engine.start()
@@ -226,10 +248,8 @@ def test_an_engine_is_ready_with_its_default_and_loads_the_rest_while_nobody_wai
 def test_an_engine_answers_with_the_model_that_was_chosen(start) -> None:
     engine = start(room=1)
     for garment_type, name in (("upper_body", "viton_hd"), ("dresses", "dress_code")):
-        job = engine.submit(engine.choose("tryon", garment_type), ["picture"])
-        assert job.future.result(20) == [name]
-        assert job.facts.model == name
-    assert engine.submit(engine.choose("pose"), ["picture"]).future.result(20) == ["pose_transfer"]
+        assert maker(submit(engine, choose(engine, "tryon", garment_type))) == name
+    assert maker(submit(engine, choose(engine, "pose"))) == "pose_transfer"
 
 
 def test_without_its_default_an_engine_has_failed_but_answers_who_names_another(start) -> None:
@@ -238,22 +258,21 @@ def test_without_its_default_an_engine_has_failed_but_answers_who_names_another(
     assert "It does not fit" in engine.status.reason
     for request in (("upper_body", None), ("dresses", "viton_hd")):
         with pytest.raises(ModelFailed, match="It does not fit"):
-            engine.choose("tryon", *request)
-    job = engine.submit(engine.choose("tryon", "upper_body", "mini"), ["picture"])
-    assert job.future.result(20) == ["mini"]
+            choose(engine, "tryon", *request)
+    assert maker(submit(engine, choose(engine, "tryon", "upper_body", "mini"))) == "mini"
 
 
 def test_a_request_that_lacks_memory_gets_that_of_the_other_models(start) -> None:
     engine = start(room=3)
     wait(lambda: all(status.state == "loaded" for status in engine.models))
-    assert engine.submit("dress_code", ["burst"]).future.result(20) == ["dress_code"]
+    assert maker(submit(engine, "dress_code", "burst")) == "dress_code"
     assert [status.known.id for status in engine.models if status.state == "loaded"] == ["dress_code", "mini"]
 
 
 def test_a_request_that_lacks_memory_alone_on_the_device_offloads_its_model(stage, start) -> None:
     engine = start(room=1)
     for _ in range(2):
-        assert engine.submit("viton_hd", ["panorama"]).future.result(20) == ["viton_hd"]
+        assert maker(submit(engine, "viton_hd", "panorama")) == "viton_hd"
     assert stage.loaded.count("viton_hd") == 2
     assert engine.default.placement.networks == "offloaded"
 
@@ -263,21 +282,21 @@ def test_a_device_that_fails_stops_no_engine_and_leaves_nobody_waiting(start) ->
     wait(lambda: {status.state for status in engine.models} == {"loaded", "waiting"})
     engine.room.fault = RuntimeError("CUDA error: unspecified launch failure")
     with pytest.raises(LeffaError):
-        engine.submit("viton_hd", ["burst"]).future.result(20)  # dropping the other model fails
+        maker(submit(engine, "viton_hd", "burst"))  # dropping the other model fails
     with pytest.raises(LeffaError):
-        engine.submit("pose_transfer", ["picture"]).future.result(20)
+        maker(submit(engine, "pose_transfer", "picture"))
     engine.room.fault = None
-    assert engine.submit("viton_hd", ["picture"]).future.result(20) == ["viton_hd"]
+    assert maker(submit(engine, "viton_hd", "picture")) == "viton_hd"
 
 
 def test_loading_ahead_on_a_device_that_fails_stops_no_engine(stage, start) -> None:
     pool = stage.make(room=3)
     pool.get("viton_hd")
     pool._memory.fault = RuntimeError("CUDA error")
-    engine = LocalEngine(pool, queue_size=8)
+    engine = LocalEngine(pool)
     engine.start()
     try:
-        assert engine.submit("viton_hd", ["picture"]).future.result(20) == ["viton_hd"]
+        assert maker(submit(engine, "viton_hd", "picture")) == "viton_hd"
     finally:
         engine.stop()
 
@@ -285,8 +304,8 @@ def test_loading_ahead_on_a_device_that_fails_stops_no_engine(stage, start) -> N
 def test_whatever_a_model_does_its_client_gets_an_answer(start) -> None:
     engine = start(room=3)
     with pytest.raises(LeffaError):
-        engine.submit("viton_hd", ["exit"]).future.result(20)
-    assert engine.submit("viton_hd", ["picture"]).future.result(20) == ["viton_hd"]
+        maker(submit(engine, "viton_hd", "exit"))
+    assert maker(submit(engine, "viton_hd", "picture")) == "viton_hd"
 
 
 def test_a_default_that_lacked_memory_is_tried_for_every_request(stage, start) -> None:
@@ -295,10 +314,9 @@ def test_a_default_that_lacked_memory_is_tried_for_every_request(stage, start) -
     assert (engine.status.state, engine.default.state) == ("failed", "waiting")
     assert "memory" in engine.status.reason
     with pytest.raises(OutOfMemory):
-        engine.submit(engine.choose("tryon", "upper_body"), ["picture"]).future.result(20)
+        maker(submit(engine, choose(engine, "tryon", "upper_body")))
     broken.clear()
-    job = engine.submit(engine.choose("tryon", "upper_body"), ["picture"])
-    assert job.future.result(20) == ["viton_hd"]
+    assert maker(submit(engine, choose(engine, "tryon", "upper_body"))) == "viton_hd"
     assert (engine.status.state, engine.status.reason) == ("ready", "")
 
 

@@ -1,9 +1,12 @@
-"""GET /health and its two short forms, answered from memory."""
+"""GET /health with its two short forms, and GET /metrics: answered from memory."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from leffa import provenance
 from leffa.engine.protocol import Engine
+from leffa.jobs.desk import Desk
 from leffa.service.schemas import Health
 from leffa.settings import Settings
 
@@ -17,14 +20,14 @@ NOT_READY: dict[int | str, dict[str, object]] = {
 @router.get("/health", responses=NOT_READY)
 async def health(request: Request, response: Response) -> Health:
     """200 when the service can serve; 503 while its default model loads or after that failed to."""
-    answer = describe(request.app.state.engine, request.app.state.settings)
+    answer = describe(request.app.state.engine, request.app.state.desk, request.app.state.settings)
     if answer.status != "ready":
         response.status_code = UNAVAILABLE
     response.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def describe(engine: Engine, settings: Settings) -> Health:
+def describe(engine: Engine, desk: Desk, settings: Settings) -> Health:
     """The state of an engine and of its default model, loaded or not."""
     status, default = engine.status, engine.default
     answer = Health(
@@ -33,7 +36,7 @@ def describe(engine: Engine, settings: Settings) -> Health:
         model=default.known.id,
         device=settings.device,
         versions=provenance.versions(),
-        queue_depth=status.queue_depth,
+        queue_depth=desk.depth,
         uptime_seconds=round(status.uptime_seconds, 3),
     )
     place = default.facts or default.placement
@@ -46,6 +49,12 @@ def describe(engine: Engine, settings: Settings) -> Health:
         "dtype": place.dtype,
     }
     return answer.model_copy(update=facts)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(request: Request) -> Response:
+    """Everything that is measured, for Prometheus."""
+    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/health/live")

@@ -5,12 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from leffa import errors
 from leffa.images import WRITE_FORMATS
 from leffa.service.fields import POSE, TRYON, request_body
 from leffa.service.pictures import make_pictures
-from leffa.service.problems import responses
-from leffa.service.schemas import PictureAnswer
+from leffa.service.problems import PICTURE_PROBLEMS, responses
+from leffa.service.schemas import JobOut, PictureAnswer
 
 router = APIRouter(tags=["pictures"])
 BINARY = {"type": "string", "format": "binary"}
@@ -18,6 +17,7 @@ HEADERS = {
     "X-Seed": "seed of the picture",
     "X-Model": "id of the model",
     "X-Weights": "embedded or official",
+    "X-Job": "id of the job that made it",
     "X-Model-Note": "says so where a demonstration model answered",
     "X-Findings": "JSON list of what was noticed, for example several_persons",
     "Server-Timing": "milliseconds a stage",
@@ -30,16 +30,10 @@ ANSWER: dict[int | str, dict[str, Any]] = {
         "headers": {
             name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()
         },
-    }
+    },
+    202: {"model": JobOut, "description": "the job, with `Prefer: respond-async`"},
 }
-# Every error of the tree but those of the command line's files and the bases that are never raised.
-PROBLEMS = [
-    error
-    for error in errors.catalogue().values()
-    if not issubclass(error, errors.BadFile | errors.Cancelled)
-    and error not in (errors.BadImage, errors.BadPerson, errors.Unavailable)
-]
-RESPONSES = ANSWER | responses(*PROBLEMS)
+RESPONSES = ANSWER | responses(*PICTURE_PROBLEMS)
 
 
 @router.post("/tryon", responses=RESPONSES, openapi_extra={"requestBody": request_body(TRYON)})

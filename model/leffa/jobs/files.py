@@ -1,0 +1,70 @@
+"""The jobs' pictures: files below one address, which is a folder or anything that fsspec knows.
+
+A database row names a file only once that is written to its end, so nobody is ever served half of one.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from leffa.errors import StorageFailed
+
+PRIVATE = 0o700
+
+
+class Files:
+    """Reads and writes the files of jobs below ``url``. Every method may raise StorageFailed."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        with _storage_errors():
+            fs, self._root = fsspec.core.url_to_fs(url)
+            fs.makedirs(self._root, exist_ok=True)
+            if isinstance(fs, LocalFileSystem):
+                Path(self._root).chmod(PRIVATE)
+
+    def write(self, job: str, name: str, data: bytes) -> None:
+        """Write one file of a job; on a disk it is there even after a power cut."""
+        with _storage_errors():
+            fs = self._fs()
+            fs.makedirs(f"{self._root}/{job}", exist_ok=True)
+            with fs.open(f"{self._root}/{job}/{name}", "wb") as file:
+                file.write(data)
+                if isinstance(fs, LocalFileSystem):
+                    file.flush()
+                    os.fsync(file.fileno())
+
+    def read(self, job: str, name: str) -> bytes:
+        """The bytes of one file."""
+        with _storage_errors():
+            data: bytes = self._fs().cat_file(f"{self._root}/{job}/{name}")
+            return data
+
+    def remove(self, job: str) -> None:
+        """Delete all files of a job, if there are any."""
+        with _storage_errors():
+            fs = self._fs()
+            if fs.exists(f"{self._root}/{job}"):
+                fs.rm(f"{self._root}/{job}", recursive=True)
+
+    def jobs(self) -> list[str]:
+        """The jobs that have files, whether the database knows them or not."""
+        with _storage_errors():
+            paths = self._fs().ls(self._root, detail=False)
+            return [path.rstrip("/").rsplit("/", 1)[1] for path in paths]
+
+    def _fs(self) -> fsspec.AbstractFileSystem:
+        # fsspec keeps one instance a thread.
+        return fsspec.core.url_to_fs(self._url)[0]
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(f"A file could not be kept: {error.strerror or error}.") from error

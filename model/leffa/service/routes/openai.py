@@ -1,0 +1,132 @@
+"""POST /v1/images/edits in OpenAI's shape, so that its clients and gateways work unchanged."""
+
+from base64 import b64encode
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import JSONResponse
+
+from leffa import images
+from leffa.errors import BadParameter, LeffaError, MissingField
+from leffa.jobs.job import Job
+from leffa.service.fields import NAMES, TRYON, parse_fields
+from leffa.service.forms import Form
+from leffa.service.orders import order
+from leffa.service.pictures import finish
+
+router = APIRouter(tags=["openai"])
+MOST_PARTS = 32
+# Our name of each of OpenAI's fields (and of the extensions that other servers of its API take).
+FIELDS = {
+    "n": "num_images",
+    "output_format": "output_format",
+    "seed": "seed",
+    "num_inference_steps": "inference_steps",
+    "guidance_scale": "guidance_scale",
+    "garment_type": "garment_type",
+}
+IGNORED = {
+    "prompt", "size", "quality", "user", "background", "output_compression", "input_fidelity", "moderation",
+    "stream", "partial_images", "response_format", "model",
+}  # fmt: skip
+FORM = {
+    "type": "object",
+    "required": ["image[]"],
+    "properties": {
+        "image[]": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "minItems": 2,
+            "maxItems": 2,
+            "description": "the person's photo, then the garment's picture",
+        },
+        "mask": {
+            "type": "string",
+            "format": "binary",
+            "description": "PNG, transparent where to repaint; without transparency white is repainted",
+        },
+        "prompt": {"type": "string", "description": "taken and not used"},
+        "model": {"type": "string", "description": "id of GET /models; a name of OpenAI's means the default"},
+        "n": {"type": "integer", "minimum": 1, "maximum": 4},
+        "response_format": {"type": "string", "enum": ["b64_json", "url"]},
+        **{name: {"type": "string"} for name in FIELDS if name != "n"},
+    },
+}
+
+
+@router.post(
+    "/v1/images/edits",
+    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
+)
+async def edit_images(request: Request) -> JSONResponse:
+    """Dress the person of the first image in the garment of the second."""
+    try:
+        async with request.form(max_files=MOST_PARTS, max_fields=MOST_PARTS) as parts:
+            form = await _to_form(request, parts)
+            as_url = parts.get("response_format") == "url"
+        (job,) = await order(request, form, waited_for=not as_url)
+        done = await finish(request, job)
+        return JSONResponse(await to_thread.run_sync(_answer, request, done, as_url))
+    except LeffaError as error:
+        return _failure(error)
+
+
+async def _to_form(request: Request, parts: FormData) -> Form:
+    pictures = [part for name in ("image[]", "image") for part in parts.getlist(name)]
+    files = [part for part in pictures if isinstance(part, UploadFile)]
+    if len(files) != 2:
+        raise MissingField(
+            f"{len(files)} images were sent.",
+            field="image",
+            fix="Send the person's photo, then the garment's.",
+        )
+    texts = {
+        FIELDS[name]: str(value)
+        for name, value in parts.items()
+        if name in FIELDS and not isinstance(value, UploadFile)
+    }
+    if unknown := set(parts) - {*FIELDS, *IGNORED, "image", "image[]", "mask"}:
+        raise BadParameter(f"There is no field {min(unknown)[:100]!r}.", field=min(unknown)[:100])
+    model = str(parts.get("model", ""))
+    if model in {known.known.id for known in request.app.state.engine.models}:
+        texts["model"] = model
+    datas = [await file.read() for file in files]
+    sent = {NAMES["human_image"]: [datas[0]], NAMES["garment_image"]: [datas[1]]}
+    mask = parts.get("mask")
+    if isinstance(mask, UploadFile):
+        sent["mask"] = [await to_thread.run_sync(_mask, await mask.read(), request)]
+    return Form(TRYON, parse_fields(TRYON, texts), sent)
+
+
+def _mask(data: bytes, request: Request) -> bytes:
+    """OpenAI's masks are transparent where to repaint; ours are white there."""
+    picture = images.decode(data, request.app.state.settings.limits, "mask").pixels
+    if picture.shape[2] == 3:
+        return data
+    return images.encode(255 - picture[..., 3])
+
+
+def _answer(request: Request, job: Job, as_url: bool) -> dict[str, Any]:
+    base = str(request.base_url).rstrip("/")
+    desk = request.app.state.desk
+    pictures = [
+        {"url": f"{base}/jobs/{job.id}/image?number={number}"}
+        if as_url
+        else {"b64_json": b64encode(desk.part(job, "image", number)).decode()}
+        for number in range(len(job.results))
+    ]
+    return {"created": int(job.created), "data": pictures, "output_format": job.output_format}
+
+
+def _failure(error: LeffaError) -> JSONResponse:
+    kind = "invalid_request_error" if error.status < 500 else "server_error"
+    body = {
+        "message": f"{error.detail} {error.fix}",
+        "type": kind,
+        "param": error.field,
+        "code": error.code,
+    }
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    return JSONResponse({"error": body}, error.status, headers=headers)
