@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from leffa.errors import (
     UnknownPreset,
 )
 from leffa.official import SPECS, OfficialOptions
+
+if TYPE_CHECKING:
+    from leffa.preprocess.masks import MaskLayers
 
 GARMENT_TYPES = ("upper_body", "lower_body", "dresses")
 PRESETS = ("exact", "fast", "turbo")
@@ -83,6 +86,19 @@ class PoseRequest:
     guidance_scale: float | None = None
     preset: str | None = None
     ref_acceleration: bool = False
+
+
+@dataclass(frozen=True)
+class MaskRequest:
+    """What a try-on of some garment of a type would repaint; the options mean what TryOnRequest's do."""
+
+    person: Picture
+    garment_type: str = "upper_body"
+    model: str | None = None
+    sleeves: str = "auto"
+    length: str = "auto"
+    protect: tuple[str, ...] = ()
+    upstream_faults: bool = False
 
 
 Request = TryOnRequest | PoseRequest
@@ -174,6 +190,9 @@ class Model(Protocol):
     def restore(self, request: Any, scene: Scene, generated: Any) -> Restored:
         """Bring the model's answer back into the photo."""
 
+    def layers(self, request: MaskRequest) -> MaskLayers:
+        """The mask that `preprocess` would find, and its layers; asked of try-on models only."""
+
 
 class TryOn:
     """A loaded model, ready for requests. Safe to call from one thread at a time."""
@@ -252,6 +271,16 @@ class TryOn:
             findings=scene.findings,
             timings=timings,
         )
+
+    def mask(self, request: MaskRequest) -> MaskLayers:
+        """Find what a try-on with these options would repaint, and the parts of the person.
+
+        Sent back as `TryOnRequest.mask` the mask needs none of the options again. Raises UnknownModel for a
+        model that does no try-on, UnknownGarmentType, BadParameter, and BadPerson's.
+        """
+        _one_of(UnknownModel, "model", request.model or self.model, (self.model,))
+        _one_of(UnknownGarmentType, "garment_type", request.garment_type, GARMENT_TYPES)
+        return self._model.layers(request)
 
     def resolve(self, request: Request) -> Parameters:
         """Fill in the model's defaults. Raises BadParameter's subclasses and BadMask's."""

@@ -1,10 +1,9 @@
-"""``leffa-mini`` behind the same three verbs as every model: preprocess, generate, restore."""
+"""``leffa-mini`` behind the same verbs as every model: preprocess, generate, restore, and layers."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,37 +16,18 @@ from torch import Tensor
 
 from leffa.device import AUTO, pick_device
 from leffa.diffusion.pipeline import LeffaPipeline, PipelineOutput
-from leffa.errors import EmptyMask, Finding, PersonCutOff, UnsupportedWeights
+from leffa.errors import UnsupportedWeights
 from leffa.mini import DEFAULT_GUIDANCE, DEFAULT_STEPS
-from leffa.mini.landmarks import LandmarkDetector, check_framing
-from leffa.mini.nets import FLOW_LAYER, HEIGHT, PART_COLOURS, SCHEDULER_CONFIG, WEIGHTS, WIDTH, Mini
+from leffa.mini.landmarks import LandmarkDetector
+from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, SCHEDULER_CONFIG, WEIGHTS, Mini
 from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
-from leffa.mini.parser import Parser, worn_garment
+from leffa.mini.parser import Parser
 from leffa.mini.readout import read_attention, refine, render
-from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
-from leffa.preprocess.garment import PreparedGarment, prepare_garment
-from leffa.preprocess.masks import MaskPolicy, apply_policy
-from leffa.preprocess.window import Window, fit_window
-from leffa.tryon import Parameters, Preview, Progress, Restored, Scene, TryOnRequest
-
-MIN_MASK = 0.005  # of the window: less cannot show a garment
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What generation and restoring need, at the native size unless said.
-
-    window: the part of the photo; photo uint8 [H, W, 3]; mask, cloth bool [H, W]; parts uint8 [H, W];
-    garment: cut out, with its full-size source; photo_mask: uint8 at the photo's size.
-    """
-
-    window: Window
-    photo: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
-    cloth: NDArray[np.bool_]
-    parts: NDArray[np.uint8]
-    garment: PreparedGarment
-    photo_mask: NDArray[np.uint8]
+from leffa.mini.scenes import Conditions, garment_half, look, person_half
+from leffa.preprocess.garment import PreparedGarment
+from leffa.preprocess.masks import MaskLayers, mask_layers
+from leffa.preprocess.recall import LastAnswer
+from leffa.tryon import MaskRequest, Parameters, Preview, Progress, Restored, Scene, TryOnRequest
 
 
 class MiniModel:
@@ -67,47 +47,26 @@ class MiniModel:
         self._detector = detector
         self._parser = parser
         self._pipeline = pipeline_of(nets)
+        self._look = LastAnswer(lambda photo, exact: look(photo, detector, parser))
 
     def preprocess(self, request: TryOnRequest) -> Scene:
-        """Keypoints → parsing → window → mask → garment. Raises BadPerson's, BadMask's and NoGarment."""
-        pose = self._detector.detect(request.person)
-        if request.mask is None:
-            check_framing(pose, request.garment_type)
-        labels, parts = self._parser.parse(request.person, pose)
-        request = _with_policy(request, labels, parts)
-        garment, worn = self._cut_out(request)
-        height, width = labels.shape
-        window = fit_window(pose.box, height, width, WIDTH / HEIGHT)
-        native = {
-            "labels": window.cut(labels, HEIGHT, WIDTH, cv2.INTER_NEAREST),
-            "parts": window.cut(parts, HEIGHT, WIDTH, cv2.INTER_NEAREST),
-        }
-        mask = _native_mask(request, window, native)
-        conditions = Conditions(
-            window=window,
-            photo=window.cut(request.person, HEIGHT, WIDTH, cv2.INTER_AREA),
-            mask=mask,
-            cloth=clothing_mask(native["labels"], request.garment_type),
-            parts=native["parts"],
-            garment=garment,
-            photo_mask=_photo_mask(request, window, mask),
-        )
+        """Keypoints → parsing → mask → garment. Raises BadPerson's, BadMask's and NoGarment."""
+        seen = self._look(request.person)
+        dressing = person_half(request, seen)
+        garment, worn = garment_half(request.garment, request.garment_type, self._detector, self._parser)
         return Scene(
-            mask=conditions.photo_mask,
-            densepose=((PART_COLOURS[parts] + 1) * 127.5).astype(np.uint8),
-            parsing=labels,
-            conditions=conditions,
-            findings=[*pose.findings, *worn, *garment.findings],
+            mask=dressing.photo_mask,
+            densepose=((PART_COLOURS[seen.parts] + 1) * 127.5).astype(np.uint8),
+            parsing=seen.labels.copy(),
+            conditions=Conditions(**vars(dressing), garment=garment),
+            findings=[*seen.pose.findings, *worn, *garment.findings],
         )
 
-    def _cut_out(self, request: TryOnRequest) -> tuple[PreparedGarment, list[Finding]]:
-        """The garment on white; from a photo of somebody wearing it only the cloth."""
-        rgb = np.ascontiguousarray(request.garment[..., :3])
-        worn = worn_garment(rgb, request.garment_type, self._detector, self._parser)
-        if worn is None:
-            return prepare_garment(request.garment, HEIGHT, WIDTH), []
-        alpha, finding = worn
-        return prepare_garment(request.garment, HEIGHT, WIDTH, alpha), [finding]
+    def layers(self, request: MaskRequest) -> MaskLayers:
+        """The person's half of `preprocess`. Raises BadPerson's."""
+        seen = self._look(request.person)
+        mask = person_half(request, seen).photo_mask > 0
+        return mask_layers(mask, seen.labels, seen.parts, request.garment_type)
 
     def generate(
         self,
@@ -212,46 +171,6 @@ def weights_hash(paths: tuple[Path, ...] = (WEIGHTS, PARSER_WEIGHTS)) -> str:
     for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _policy(request: TryOnRequest) -> MaskPolicy:
-    return MaskPolicy(request.sleeves, request.length, request.protect)
-
-
-def _with_policy(request: TryOnRequest, labels: NDArray[np.uint8], parts: NDArray[np.uint8]) -> TryOnRequest:
-    """The request with its own mask, if it has one, as its policy wants it."""
-    if request.mask is None:
-        return request
-    mask = apply_policy(request.mask > 127, labels, parts, request.garment_type, _policy(request))
-    return replace(request, mask=np.where(mask, 255, 0).astype(np.uint8))
-
-
-def _native_mask(
-    request: TryOnRequest, window: Window, native: dict[str, NDArray[np.uint8]]
-) -> NDArray[np.bool_]:
-    if request.mask is not None:
-        mask = window.cut(request.mask, HEIGHT, WIDTH, cv2.INTER_AREA) > 127
-        if not mask.any():
-            raise EmptyMask("The mask marks nothing near the person.", field="mask_image")
-        return mask
-    mask = agnostic_mask(native["labels"], native["parts"], request.garment_type)
-    mask = apply_policy(mask, native["labels"], native["parts"], request.garment_type, _policy(request))
-    if mask.mean() < MIN_MASK:
-        raise PersonCutOff(field="human_image")
-    return mask
-
-
-def _photo_mask(request: TryOnRequest, window: Window, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The agnostic mask at the photo's size, 0 or 255; zero outside the window."""
-    blank = np.zeros(request.person.shape[:2], np.uint8)
-    if request.mask is not None:
-        piece = window.cut(request.mask, window.height, window.width, cv2.INTER_NEAREST)
-    else:
-        soft = cv2.resize(
-            mask.astype(np.float32), (window.width, window.height), interpolation=cv2.INTER_LINEAR
-        )
-        piece = (soft * 255).astype(np.uint8)
-    return window.paste(blank, np.where(piece > 127, 255, 0).astype(np.uint8))
 
 
 def _to_source(flow: Tensor, garment: PreparedGarment) -> Tensor:

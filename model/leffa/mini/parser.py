@@ -159,9 +159,12 @@ def worn_garment(
     nothing of `garment_type` on them.
     """
     pose = detector.wearer(garment)
-    if pose is None:
-        return None
-    alpha = clothing_mask(parser.parse(garment, pose)[0], garment_type).astype(np.float32)
+    return None if pose is None else taken_off(parser.parse(garment, pose)[0], garment_type)
+
+
+def taken_off(labels: NDArray[np.uint8], garment_type: str) -> tuple[NDArray[np.float32], Finding]:
+    """The same from the ATR-18 labels of the person who wears it, uint8 [H, W]. Raises NoGarment."""
+    alpha = clothing_mask(labels, garment_type).astype(np.float32)
     if alpha.mean() < 0.01:
         raise NoGarment("The garment picture shows a person without such a garment.", field="garment_image")
     detail = "The garment picture shows somebody wearing it; the garment was cut out of the photo."

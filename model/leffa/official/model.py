@@ -16,12 +16,24 @@ from leffa.diffusion.attention import attention_layers, layer_grid
 from leffa.diffusion.flow import flow_from_attention
 from leffa.diffusion.pipeline import LeffaPipeline, PipelineOutput
 from leffa.diffusion.transform import LATENT_FACTOR, repaint, to_bytes
+from leffa.errors import UnknownModel
 from leffa.official.networks import load_pipeline
 from leffa.official.options import OfficialOptions
-from leffa.official.scenes import Conditions, pose_scene, tryon_scene
+from leffa.official.scenes import Conditions, pose_scene, tryon_layers, tryon_scene
 from leffa.official.sight import densepose, open_eyes
 from leffa.official.sizes import preprocessor_bytes
-from leffa.tryon import Parameters, Preview, Progress, Request, Restored, Scene, TryOnRequest
+from leffa.preprocess.masks import MaskLayers
+from leffa.tryon import (
+    EMBEDDED,
+    MaskRequest,
+    Parameters,
+    Preview,
+    Progress,
+    Request,
+    Restored,
+    Scene,
+    TryOnRequest,
+)
 from leffa.weights.catalogue import SPECS, ModelSpec, bytes_in_16_bits, preferred
 from leffa.weights.origins import fingerprint
 
@@ -29,7 +41,10 @@ FLOW_HALVINGS = 2  # of the latent: a grid of 32x24 at the native size, fine eno
 
 
 class OfficialModel:
-    """A published Leffa model on its weights; `look` turns a request into what the pipeline takes."""
+    """A published Leffa model on its weights.
+
+    `look` turns a request into what the pipeline takes; `layers` finds the layers of a mask.
+    """
 
     weights = "official"
 
@@ -38,6 +53,7 @@ class OfficialModel:
         spec: ModelSpec,
         pipeline: LeffaPipeline,
         look: Callable[[Any], Scene],
+        layers: Callable[[MaskRequest], MaskLayers],
         weights_hash: str,
         device: str,
         preprocessors: dict[str, str],
@@ -48,7 +64,7 @@ class OfficialModel:
         self.device, self.dtype = device, str(pipeline.unet.dtype).removeprefix("torch.")
         self.weights_hash, self.preprocessors = weights_hash, preprocessors
         self._pipeline = pipeline
-        self._look = look
+        self._look, self.layers = look, layers
         self._flow_layer, self._flow_grid = _flow_layer(pipeline, spec)
 
     def preprocess(self, request: Request) -> Scene:
@@ -116,20 +132,33 @@ def load(model: str, device: str, options: OfficialOptions, resident: bool | Non
     if resident is not None:
         chosen = replace(chosen, resident=resident)
     pipeline = load_pipeline(options.weights, spec, chosen)
+    look, layers = _verbs(spec, options, chosen.device)
     return OfficialModel(
         spec,
         pipeline,
-        look=_look(spec, options, chosen.device),
+        look=look,
+        layers=layers,
         weights_hash=fingerprint(path),
         device=chosen.device,
         preprocessors=_preprocessors(spec, options),
     )
 
 
-def _look(spec: ModelSpec, options: OfficialOptions, device: str) -> Callable[[Any], Scene]:
+def _verbs(
+    spec: ModelSpec, options: OfficialOptions, device: str
+) -> tuple[Callable[[Any], Scene], Callable[[MaskRequest], MaskLayers]]:
+    """What turns a request into a scene, and a mask's request into its layers."""
     if spec.task == "pose":
-        return partial(pose_scene, densepose(options, device), spec)
-    return partial(tryon_scene, open_eyes(options, device), spec)
+        return partial(pose_scene, densepose(options, device), spec), _no_layers
+    sight = open_eyes(options, device)
+    return partial(tryon_scene, sight, spec), partial(tryon_layers, sight, spec)
+
+
+def _no_layers(request: MaskRequest) -> MaskLayers:
+    dressers = [EMBEDDED, *(name for name, spec in SPECS.items() if spec.task == "tryon")]
+    raise UnknownModel(
+        "A pose transfer repaints the whole photo: its mask has no layers.", field="model", allowed=dressers
+    )
 
 
 def _preprocessors(spec: ModelSpec, options: OfficialOptions) -> dict[str, str]:

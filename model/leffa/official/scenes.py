@@ -14,8 +14,15 @@ from leffa.errors import BadParameter, EmptyMask, Finding, NoGarment, NoPerson, 
 from leffa.official.canvas import Canvas
 from leffa.official.sight import BodyPainter, Sight
 from leffa.preprocess.densepose import BodyMap
-from leffa.preprocess.masks import MaskPolicy, apply_policy, dress_code_mask, hd_mask
-from leffa.tryon import PoseRequest, Scene, TryOnRequest
+from leffa.preprocess.masks import (
+    MaskLayers,
+    MaskPolicy,
+    apply_policy,
+    dress_code_mask,
+    hd_mask,
+    mask_layers,
+)
+from leffa.tryon import MaskRequest, PoseRequest, Scene, TryOnRequest
 from leffa.weights.catalogue import ModelSpec
 
 Picture = NDArray[np.uint8]
@@ -34,29 +41,48 @@ class Conditions:
     garment: Canvas
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The person alone, whatever is tried on.
+
+    person: the photo on its canvas, uint8 [H, W, 3]; body: of the canvas; small: the chosen person, and
+    parse: ATR's labels and neck, both of PARSING_SIZE.
+    """
+
+    canvas: Canvas
+    person: Picture
+    body: BodyMap
+    small: Picture
+    parse: Picture
+
+
 def tryon_scene(sight: Sight, spec: ModelSpec, request: TryOnRequest) -> Scene:
     """What a try-on repaints and sees. Raises BadPerson's and BadMask's, NoGarment, BadParameter."""
     width, height = spec.size
-    canvas, person = Canvas.fit(request.person, (height, width), "human_image")
     garment_canvas, garment = _garment(request, (height, width))
-    body = _body(sight.densepose, person, "human_image", exact=request.upstream_faults)
-    alone = person if request.upstream_faults else _alone(person, body)
-    small = _resized(alone, PARSING_SIZE)
-    parse = sight.parser.parse(small, exact=request.upstream_faults).parse
-    if request.mask is None:
-        mask = _resized(_mask(sight, spec, request, small, parse, body.parts), spec.size)
-    else:
-        mask = canvas.put(request.mask)
+    seen = _look(sight, spec, request)
+    canvas = seen.canvas
+    mask = _mask(sight, spec, request, seen) if request.mask is None else canvas.put(request.mask)
     _check_mask(mask, request)
-    densepose = _painted(body, spec)
-    inputs = model_inputs(person, garment, mask, densepose, height, width)
+    densepose = _painted(seen.body, spec)
+    inputs = model_inputs(seen.person, garment, mask, densepose, height, width)
     return Scene(
-        mask=np.where(canvas.cut(mask) > 127, 255, 0).astype(np.uint8),
+        mask=_at_photo_size(canvas, mask),
         densepose=canvas.cut(densepose),
-        parsing=canvas.cut_labels(_labels(parse, spec.size)),
+        parsing=canvas.cut_labels(_labels(seen.parse, spec.size)),
         conditions=Conditions(inputs, canvas, garment_canvas),
-        findings=_several(body, "dressed"),
+        findings=_several(seen.body, "dressed"),
     )
+
+
+def tryon_layers(sight: Sight, spec: ModelSpec, request: MaskRequest) -> MaskLayers:
+    """The mask that `tryon_scene` would make, and its layers. Raises BadPerson's and BadParameter."""
+    seen = _look(sight, spec, request)
+    mask = _mask(sight, spec, request, seen)
+    _check_mask(mask, request)
+    labels = seen.canvas.cut_labels(_labels(seen.parse, spec.size))
+    parts = seen.canvas.cut_labels(seen.body.parts)
+    return mask_layers(_at_photo_size(seen.canvas, mask) > 0, labels, parts, request.garment_type)
 
 
 def pose_scene(densepose: BodyPainter, spec: ModelSpec, request: PoseRequest) -> Scene:
@@ -76,6 +102,16 @@ def pose_scene(densepose: BodyPainter, spec: ModelSpec, request: PoseRequest) ->
         conditions=Conditions(inputs, canvas, person_canvas),
         findings=_several(body, "followed"),
     )
+
+
+def _look(sight: Sight, spec: ModelSpec, request: TryOnRequest | MaskRequest) -> Seen:
+    width, height = spec.size
+    canvas, person = Canvas.fit(request.person, (height, width), "human_image")
+    body = _body(sight.densepose, person, "human_image", exact=request.upstream_faults)
+    alone = person if request.upstream_faults else _alone(person, body)
+    small = _resized(alone, PARSING_SIZE)
+    parse = sight.parser.parse(small, exact=request.upstream_faults).parse
+    return Seen(canvas, person, body, small, parse)
 
 
 def _body(densepose: BodyPainter, photo: Picture, field: str, exact: bool = False) -> BodyMap:
@@ -98,15 +134,18 @@ def _alone(photo: Picture, body: BodyMap) -> Picture:
     return alone
 
 
-def _mask(
-    sight: Sight, spec: ModelSpec, request: TryOnRequest, photo: Picture, parse: Picture, parts: Picture
-) -> Picture:
-    """The agnostic mask, uint8 0 or 255 of PARSING_SIZE like photo and parse."""
-    keypoints = sight.keypoints.detect(photo, exact=request.upstream_faults)
-    rule = MASK_RULES[spec.id]
+def _mask(sight: Sight, spec: ModelSpec, request: TryOnRequest | MaskRequest, seen: Seen) -> Picture:
+    """The agnostic mask on the canvas, uint8 [H, W]; enlarged from PARSING_SIZE, so its edges are grey."""
+    keypoints = sight.keypoints.detect(seen.small, exact=request.upstream_faults)
+    rule, parse = MASK_RULES[spec.id], seen.parse
     mask = rule(parse, keypoints, request.garment_type, PARSING_SIZE, exact=request.upstream_faults)
     policy = MaskPolicy(request.sleeves, request.length, request.protect)
-    return apply_policy(mask, parse, _labels(parts, PARSING_SIZE), request.garment_type, policy)
+    parts = _labels(seen.body.parts, PARSING_SIZE)
+    return _resized(apply_policy(mask, parse, parts, request.garment_type, policy), spec.size)
+
+
+def _at_photo_size(canvas: Canvas, mask: Picture) -> Picture:
+    return np.where(canvas.cut(mask) > 127, 255, 0).astype(np.uint8)
 
 
 def _garment(request: TryOnRequest, size: tuple[int, int]) -> tuple[Canvas, Picture]:
@@ -143,10 +182,11 @@ def _painted(body: BodyMap, spec: ModelSpec) -> Picture:
     return {"segmentation": body.segmentation, "part_index": body.part_index, "iuv": body.uvi}[spec.densepose]
 
 
-def _check_mask(mask: Picture, request: TryOnRequest) -> None:
-    if request.mask is not None and not (mask > 127).any():
-        raise EmptyMask("Nothing of the mask is left.", field="mask_image")
-    if (mask > 127).mean() < MIN_MASK and request.mask is None:
+def _check_mask(mask: Picture, request: TryOnRequest | MaskRequest) -> None:
+    if isinstance(request, TryOnRequest) and request.mask is not None:
+        if not (mask > 127).any():
+            raise EmptyMask("Nothing of the mask is left.", field="mask_image")
+    elif (mask > 127).mean() < MIN_MASK:
         raise PersonCutOff(field="human_image")
 
 

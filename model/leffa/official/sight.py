@@ -17,6 +17,7 @@ from leffa.preprocess.detectron2_adapter import Detectron2DensePose
 from leffa.preprocess.keypoints import from_mediapipe
 from leffa.preprocess.openpose import OpenPose
 from leffa.preprocess.parsing import HumanParser, ParsedPerson
+from leffa.preprocess.recall import LastAnswer
 from leffa.preprocess.segformer import SegformerParser
 from leffa.weights.catalogue import preferred
 from leffa.weights.reading import read_state
@@ -70,7 +71,7 @@ def open_eyes(options: OfficialOptions, device: str) -> Sight:
     """Load what the options name from the weights folder. Raises FileMissing, UnsupportedWeights.
 
     Each part is loaded once and stays on the device as long as the process lives: about a gigabyte, which
-    all models share and which dropping a model does not free.
+    all models share and which dropping a model does not free. Each remembers its last answer.
     """
     weights = options.weights
     return Sight(
@@ -89,11 +90,15 @@ def densepose(options: OfficialOptions, device: str) -> BodyPainter:
 def _densepose(weights: Path, wanted: DensePoseBackend, device: str) -> BodyPainter:
     state = read_state(preferred(weights / "densepose" / "model_final_162be9.pkl"))
     backend = Detectron2DensePose if wanted == "detectron2" else DensePose
-    return backend.load(state, device)
+    return LastAnswer(backend.load(state, device).detect)
 
 
 @cache
 def _parser(weights: Path, wanted: Parser, device: str) -> ClothingParser:
+    return LastAnswer(_loaded_parser(weights, wanted, device).parse)
+
+
+def _loaded_parser(weights: Path, wanted: Parser, device: str) -> ClothingParser:
     if wanted == "segformer":
         return SegformerParser.load(weights / "humanparsing" / "segformer", device)
     if wanted == "schp":
@@ -107,5 +112,6 @@ def _parser(weights: Path, wanted: Parser, device: str) -> ClothingParser:
 @cache
 def _keypoints(weights: Path, wanted: Keypoints, device: str) -> KeypointDetector:
     if wanted == "openpose":
-        return OpenPose.load(read_state(preferred(weights / "openpose" / "body_pose_model.pth")), device)
-    return MediaPipe(LandmarkDetector())
+        state = read_state(preferred(weights / "openpose" / "body_pose_model.pth"))
+        return LastAnswer(OpenPose.load(state, device).detect)
+    return LastAnswer(MediaPipe(LandmarkDetector()).detect)

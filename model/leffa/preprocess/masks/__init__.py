@@ -12,15 +12,18 @@ rule's module lists. The embedded model has a rule of its own, `leffa.preprocess
 
 from leffa.preprocess.masks.dress_code import dress_code_mask
 from leffa.preprocess.masks.hd import hd_mask
+from leffa.preprocess.masks.layers import MaskLayers, mask_layers
 from leffa.preprocess.masks.parts import parts_mask
 from leffa.preprocess.masks.policy import PROTECTABLE, REACHES, MaskPolicy, apply_policy
 
 __all__ = [
     "PROTECTABLE",
     "REACHES",
+    "MaskLayers",
     "MaskPolicy",
     "apply_policy",
     "dress_code_mask",
     "hd_mask",
+    "mask_layers",
     "parts_mask",
 ]

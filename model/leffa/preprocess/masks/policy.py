@@ -95,7 +95,7 @@ def apply_policy(
         both = Reach(*(np.logical_or.reduce(masks) for masks in zip(*reaches, strict=True)))
         fitted = _fitted(fitted, both, labels, parts, worn)
     for name in policy.protect:
-        fitted = fitted & ~_protected(name, labels, parts)
+        fitted = fitted & ~protected(name, labels, parts)
     return cast(AnyMask, fitted if mask.dtype == np.bool_ else as_picture(fitted))
 
 
@@ -201,7 +201,8 @@ def _hull(mask: Mask) -> Mask:
     return filled.astype(bool)
 
 
-def _protected(name: str, labels: Labels, parts: Labels) -> Mask:
+def protected(name: str, labels: Labels, parts: Labels) -> Mask:
+    """Return what `protect` of one of PROTECTABLE spares: bool [H, W]."""
     if name == "hands":
         return among(parts, HANDS)
     if name == "face":
