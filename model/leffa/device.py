@@ -116,6 +116,15 @@ def free_bytes(device: str) -> int:
     return _free_host_bytes()
 
 
+def used_bytes() -> dict[str, int]:
+    """Bytes that this process takes: "host", and "gpu" where there is CUDA."""
+    pages = int((PROC / "self" / "statm").read_text().split()[1]) if PROC.is_dir() else 0
+    used = {"host": pages * os.sysconf("SC_PAGE_SIZE")}
+    if torch.cuda.is_available():
+        used["gpu"] = sum(torch.cuda.memory_reserved(i) for i in range(torch.cuda.device_count()))
+    return used
+
+
 def give_back() -> None:
     """Return to the devices what dropped models held there."""
     gc.collect()

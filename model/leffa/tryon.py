@@ -190,6 +190,9 @@ class Model(Protocol):
     def restore(self, request: Any, scene: Scene, generated: Any) -> Restored:
         """Bring the model's answer back into the photo."""
 
+    def warm_up(self) -> None:
+        """One denoising step on nothing, where that is worth its time."""
+
     def layers(self, request: MaskRequest) -> MaskLayers:
         """The mask that `preprocess` would find, and its layers; asked of try-on models only."""
 
@@ -271,6 +274,10 @@ class TryOn:
             findings=scene.findings,
             timings=timings,
         )
+
+    def warm_up(self) -> None:
+        """Do what the first request would otherwise wait for: kernels chosen, memory taken."""
+        self._model.warm_up()
 
     def mask(self, request: MaskRequest) -> MaskLayers:
         """Find what a try-on with these options would repaint, and the parts of the person.

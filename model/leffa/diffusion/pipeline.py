@@ -140,6 +140,20 @@ class LeffaPipeline:
             pictures = self.vae.decode(scaled.to(self.vae.dtype)).sample
         return (pictures.float() / 2 + 0.5).clamp(0, 1)
 
+    def warm_up(self, height: int, width: int) -> None:
+        """One guided step on grey pictures of this size, so that a first request finds kernels and memory."""
+        grey = torch.zeros(1, 3, height, width, device=self.vae.device)
+        everywhere = torch.ones_like(grey[:, :1])
+        self(
+            grey,
+            grey,
+            everywhere,
+            grey,
+            inference_steps=1,
+            guidance_scale=2.5,
+            generator=torch.Generator().manual_seed(0),
+        )
+
     @torch.no_grad()
     def preview(self, latents: Tensor) -> Tensor:
         """latents [B, 4, h, w] as rough pictures, uint8 [B, h, w, 3], at next to no cost."""

@@ -6,6 +6,7 @@ import signal
 from functools import partial
 from multiprocessing.connection import Connection
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from leffa.engine.local import LocalEngine
@@ -14,6 +15,7 @@ from leffa.engine.protocol import Progress, Turn, Work
 from leffa.settings import Settings
 
 STATE_SECONDS = 0.1
+MEMORY_SECONDS = 5.0  # between two reports where nothing but memory changes
 
 
 def run_child(settings: Settings, pipe: Connection) -> None:
@@ -32,19 +34,20 @@ class _Child:
     def __init__(self, settings: Settings, pipe: Connection) -> None:
         self._pipe = pipe
         self._lock = Lock()
-        self._engine = LocalEngine(open_pool(settings), settings.limits)
+        self._engine = LocalEngine(open_pool(settings), settings.limits, settings.warm_up)
         self._turns: dict[int, Turn] = {}
 
     def serve(self) -> None:
         self._engine.start()
         told: Any = None
+        told_at = 0.0
         while True:
             if self._pipe.poll(STATE_SECONDS):
                 kind, *rest = self._pipe.recv()
                 getattr(self, f"_on_{kind}")(*rest)
             state = (self._engine.status.state, self._engine.status.reason, self._engine.models)
-            if state != told:
-                told = state
+            if state != told or monotonic() - told_at > MEMORY_SECONDS:
+                told, told_at = state, monotonic()
                 self._send("state", self._engine.status, self._engine.models)
 
     def _on_work(self, number: int, work: Work) -> None:

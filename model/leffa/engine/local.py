@@ -23,11 +23,13 @@ class LocalEngine:
     """Loads models and does work in a thread of its own, so that nothing else has to wait.
 
     The pool is used in that thread alone; ``limits`` bound the pictures that are decoded there.
+    With ``warm_up`` the default model does one step before the engine is ready.
     """
 
-    def __init__(self, pool: Pool, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, pool: Pool, limits: Limits = DEFAULT_LIMITS, warm_up: bool = False) -> None:
         self._pool = pool
         self._limits = limits
+        self._warm_up = warm_up
         self._turns: queue.SimpleQueue[Turn | None] = queue.SimpleQueue()
         self._stopping = False
         self._begun = False  # to answer: the default was tried
@@ -43,7 +45,8 @@ class LocalEngine:
         """What the engine is doing, answered from memory; its state is that of the default model."""
         reason = shortcoming(self.shelf, self.default) if self._begun else ""
         state: State = "loading" if not self._begun else "failed" if reason else "ready"
-        return Status(state, reason, monotonic() - self._started)
+        uptime = monotonic() - self._started
+        return Status(state, reason, uptime, memory=self._pool.memory_used() if self._begun else {})
 
     @property
     def shelf(self) -> Shelf:
@@ -101,7 +104,9 @@ class LocalEngine:
     def _try_default(self) -> None:
         """Once it is there the service is ready; without it others still answer when they are named."""
         try:
-            self._pool.get(self._pool.shelf.default)
+            model = self._pool.get(self._pool.shelf.default)
+            if self._warm_up and not self._begun:
+                model.warm_up()
         except Exception as error:  # the pool's status keeps the reason
             logger.warning("The default model is not there: %s", explain(error))
 
@@ -133,6 +138,8 @@ class LocalEngine:
         try:
             if cancelled():
                 raise Cancelled()
+            if turn.work.task == "check":
+                return workbench.check(turn.work, self._limits)
             turn.watch(Progress("load", 0, 1))
             model = self._pool.get(turn.work.model)
             return workbench.do(model, turn.work, turn.watch, cancelled, self._limits)

@@ -77,6 +77,12 @@ class Memory:
                 fix="Free some memory; on a CPU, LEFFA_DTYPE=bfloat16 takes half of float32.",
             )
 
+    def used(self) -> dict[str, int]:
+        """Bytes that this process takes, of the host and of GPUs."""
+        from leffa.device import used_bytes
+
+        return used_bytes()
+
     def release(self) -> None:
         """Give back what dropped models held."""
         from leffa.device import give_back

@@ -36,6 +36,10 @@ class Pool:
         """Where every known model stands, by id, best first."""
         return dict(self._statuses)
 
+    def memory_used(self) -> dict[str, int]:
+        """Bytes that this process takes, of the host and of GPUs."""
+        return self._memory.used()
+
     def survey(self) -> None:
         """Find out where each model would run; one that cannot run here says so when it is loaded."""
         for known in self.shelf.models.values():

@@ -7,7 +7,7 @@ of the models. A turn that was in the child when it ended gets EngineDied, and c
 import logging
 import multiprocessing as mp
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
@@ -66,7 +66,7 @@ class ProcessEngine:
     def status(self) -> Status:
         """What the engine is doing, answered from memory; its state is that of the default model."""
         uptime = monotonic() - self._started
-        return Status(self._state.state, self._state.reason, uptime, dict(self._restarts))
+        return replace(self._state, uptime_seconds=uptime, restarts=dict(self._restarts))
 
     @property
     def models(self) -> list[ModelStatus]:

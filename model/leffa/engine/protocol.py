@@ -41,6 +41,12 @@ class Model(Protocol):
     ) -> Any:
         """Turn a TryOnRequest or PoseRequest into a TryOnResult."""
 
+    def mask(self, request: Any) -> Any:
+        """Turn a MaskRequest into MaskLayers."""
+
+    def warm_up(self) -> None:
+        """Do what the first request would otherwise wait for."""
+
 
 @dataclass(frozen=True)
 class Facts:

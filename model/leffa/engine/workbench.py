@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -13,7 +14,7 @@ from leffa import drawings, images, provenance
 from leffa.engine.protocol import CancelCheck, Facts, Made, Model, Progress, Watch, Work
 from leffa.errors import Cancelled, Finding
 from leffa.images import DEFAULT_LIMITS, Limits
-from leffa.tryon import REQUESTS
+from leffa.tryon import REQUESTS, MaskRequest
 
 PREVIEW_SIDE = 160
 PREVIEW_SECONDS = 0.25  # between two previews: a fast model would spend its time on them otherwise
@@ -22,16 +23,42 @@ PREVIEW_SECONDS = 0.25  # between two previews: a fast model would spend its tim
 def do(model: Model, work: Work, watch: Watch, cancelled: CancelCheck, limits: Limits) -> list[Made]:
     """What the model makes of the work, one entry a seed. Raises any LeffaError, Cancelled among them."""
     pictures, findings = open_pictures(work.inputs, limits)
-    options = {name: tuple(x) if isinstance(x, list) else x for name, x in work.options.items()}
+    # JSON has no tuples.
+    options: dict[str, Any] = {
+        name: tuple(x) if isinstance(x, list) else x for name, x in work.options.items()
+    }
+    if work.task == "mask":
+        request = MaskRequest(person=pictures["person"], **options, model=work.model)
+        return [_pack_mask(model.mask(request))]
     told = _Told(watch)
     made = []
     for seed in work.seeds:
         if cancelled():
             raise Cancelled()
-        request = REQUESTS[work.task](**pictures, **options, model=work.model, seed=seed)
-        result = model(request, progress=told.progress, cancelled=cancelled, preview=told.preview)
+        asked = REQUESTS[work.task](**pictures, **options, model=work.model, seed=seed)
+        result = model(asked, progress=told.progress, cancelled=cancelled, preview=told.preview)
         made.append(_pack(model, work, result, findings))
     return made
+
+
+def check(work: Work, limits: Limits) -> list[Made]:
+    """The pre-flight report on the work's pictures; needs no model."""
+    from leffa import preflight
+
+    pictures, findings = open_pictures(work.inputs, limits)
+    detector, parser = _eyes()
+    report = preflight.check(
+        pictures.get("person"), pictures.get("garment"), work.options.get("garment_type"), detector, parser
+    )
+    return [Made({}, asdict(report))]
+
+
+@cache
+def _eyes() -> tuple[Any, Any]:
+    from leffa.mini.landmarks import LandmarkDetector
+    from leffa.mini.parser import WEIGHTS, Parser
+
+    return LandmarkDetector(), Parser.load(WEIGHTS)
 
 
 def open_pictures(
@@ -80,6 +107,12 @@ def _small(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=60, method=0)
     return buffer.getvalue()
+
+
+def _pack_mask(layers: Any) -> Made:
+    height, width = layers.mask.shape
+    parts = {name: images.encode(layer) for name, layer in vars(layers).items()}
+    return Made(parts, {"height": height, "width": width})
 
 
 def _pack(model: Model, work: Work, result: Any, findings: list[Finding]) -> Made:

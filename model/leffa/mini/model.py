@@ -19,7 +19,7 @@ from leffa.diffusion.pipeline import LeffaPipeline, PipelineOutput
 from leffa.errors import UnsupportedWeights
 from leffa.mini import DEFAULT_GUIDANCE, DEFAULT_STEPS
 from leffa.mini.landmarks import LandmarkDetector
-from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, SCHEDULER_CONFIG, WEIGHTS, Mini
+from leffa.mini.nets import FLOW_LAYER, HEIGHT, PART_COLOURS, SCHEDULER_CONFIG, WEIGHTS, WIDTH, Mini
 from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
 from leffa.mini.parser import Parser
 from leffa.mini.readout import read_attention, refine, render
@@ -67,6 +67,10 @@ class MiniModel:
         seen = self._look(request.person)
         mask = person_half(request, seen).photo_mask > 0
         return mask_layers(mask, seen.labels, seen.parts, request.garment_type)
+
+    def warm_up(self) -> None:
+        """One step on a grey picture."""
+        self._pipeline.warm_up(HEIGHT, WIDTH)
 
     def generate(
         self,

@@ -63,13 +63,19 @@ class OfficialModel:
         self.default_steps, self.default_guidance = spec.default_steps, spec.default_guidance
         self.device, self.dtype = device, str(pipeline.unet.dtype).removeprefix("torch.")
         self.weights_hash, self.preprocessors = weights_hash, preprocessors
-        self._pipeline = pipeline
+        self._pipeline, self._size = pipeline, spec.size
         self._look, self.layers = look, layers
         self._flow_layer, self._flow_grid = _flow_layer(pipeline, spec)
 
     def preprocess(self, request: Request) -> Scene:
         """Fit the photo, find clothes, keypoints and body. Raises BadPerson's, BadMask's and NoGarment."""
         return self._look(request)
+
+    def warm_up(self) -> None:
+        """One step on a grey picture; not on a CPU, where it takes minutes and saves nothing."""
+        if self.device != "cpu":
+            width, height = self._size
+            self._pipeline.warm_up(height, width)
 
     def generate(
         self,

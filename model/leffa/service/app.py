@@ -60,7 +60,7 @@ def create_app(settings: Settings, load: Callable[[str], Model] | None = None) -
 def _engine(settings: Settings, load: Callable[[str], Model] | None) -> Engine:
     if load is None and settings.engine == "process":
         return ProcessEngine(settings)
-    return LocalEngine(open_pool(settings, load), settings.limits)
+    return LocalEngine(open_pool(settings, load), settings.limits, settings.warm_up and load is None)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from fastapi import Request
 
 from leffa.engine import workbench
 from leffa.engine.choice import choose
+from leffa.engine.protocol import Engine
 from leffa.errors import BadMask, BadParameter, BadWebhook, Finding, JobMissing
 from leffa.jobs.job import Job, new_id
 from leffa.jobs.webhooks import check_webhook
@@ -19,7 +20,7 @@ from leffa.provenance import sha256
 from leffa.service.callers import Caller
 from leffa.service.fields import NAMES
 from leffa.service.forms import Form
-from leffa.tryon import SEEDS
+from leffa.tryon import EMBEDDED, SEEDS
 
 # A decoded photo can take a few hundred megabytes, so only so many are decoded at a time.
 DECODERS = 2
@@ -56,9 +57,7 @@ async def prepare(request: Request, form: Form, waited_for: bool) -> list[Order]
     state = request.app.state
     caller: Caller = request.state.caller
     fields: Any = form.fields
-    garment_type = getattr(fields, "garment_type", None)
-    task = "tryon" if form.call.task == "mask" else form.call.task
-    model = choose(state.engine, task, garment_type, fields.model)
+    model = _model(state.engine, form)
     webhook = await _webhook(request, getattr(fields, "webhook_url", None))
     base = await _with_mask(request, form)
     garments = form.files.get("garment", [])
@@ -90,6 +89,15 @@ async def prepare(request: Request, form: Form, waited_for: bool) -> list[Order]
         )
         for index, (files, found) in enumerate(zip(sets, findings, strict=True))
     ]
+
+
+def _model(engine: Engine, form: Form) -> str:
+    """Raises UnknownModel, ModelLoading, ModelFailed."""
+    if form.call.task == "check":
+        return EMBEDDED  # whose eyes look, whichever model dresses
+    fields: Any = form.fields
+    task = "tryon" if form.call.task == "mask" else form.call.task
+    return choose(engine, task, getattr(fields, "garment_type", None), fields.model)
 
 
 async def look_at(limiter: CapacityLimiter, files: Mapping[str, bytes], limits: Any) -> list[Finding]:

@@ -36,7 +36,7 @@ async def make_pictures(request: Request, call: Call) -> Response:
     answer = answers.json_answer if wants_json(request) else answers.picture_answer
     made = await to_thread.run_sync(_collect, state.desk, finished, wants_json(request))
     outcome = answers.Outcome(finished, made, {"receive": received}, request.state.request_id)
-    if state.settings.retention_hours == 0:
+    if state.settings.retention_hours == 0 and finished.idempotency_key is None:
         await to_thread.run_sync(state.desk.remove, finished)
     return await to_thread.run_sync(answer, outcome)
 
