@@ -8,18 +8,19 @@ from typing import Any, Literal
 
 from leffa import drawings, images, provenance
 from leffa.engine.shelf import find_shelf, official_options
+from leffa.engine.workbench import open_pictures
 from leffa.errors import BadFolder, Finding, NoProvenance
 from leffa.preprocess.masks import MaskPolicy
 from leffa.provenance import Record
 from leffa.settings import Settings
-from leffa.tryon import PICTURES, PoseRequest, Request, TryOn, TryOnRequest, TryOnResult
+from leffa.tryon import PICTURES, REQUESTS, PoseRequest, Request, TryOn, TryOnRequest, TryOnResult
 
 Task = Literal["tryon", "pose"]
-REQUESTS: dict[Task, Callable[..., Request]] = {"tryon": TryOnRequest, "pose": PoseRequest}
 OPTIONS = {
     "tryon": {option.name for option in fields(TryOnRequest)} - {*PICTURES},
     "pose": {option.name for option in fields(PoseRequest)} - {*PICTURES},
 }
+ARGUMENTS = {"person": "PERSON", "garment": "GARMENT", "pose": "POSE", "mask": "--mask"}
 Report = Callable[[str, int, int], None]
 
 
@@ -119,15 +120,7 @@ def _check_policy(options: dict[str, Any]) -> None:
 
 
 def _to_request(errand: Errand) -> tuple[Request, list[Finding]]:
-    pictures, findings = {}, []
-    for name in errand.inputs:
-        if name != "mask":
-            picture = images.decode(errand.inputs[name], name=name.upper())
-            pictures[name] = picture.pixels if name == "garment" else picture.on_white
-            findings += picture.findings
-    if "mask" in errand.inputs:
-        size = pictures["person"].shape[:2]
-        pictures["mask"] = images.decode_mask(errand.inputs["mask"], size, name="--mask")
+    pictures, findings = open_pictures(errand.inputs, names=ARGUMENTS)
     return REQUESTS[errand.task](**pictures, **errand.options), findings
 
 

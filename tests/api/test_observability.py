@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from opentelemetry import trace
@@ -13,6 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+METRIC = re.compile(r"leffa_\w+")
 EXPECTED = {
     "leffa_requests_total",
     "leffa_request_seconds_bucket",
@@ -87,3 +89,16 @@ def test_settings_are_logged_without_secrets() -> None:
     assert line["event"] == "settings" and line["queue_size"] == "64"
     assert "c2VjcmV0" not in told.stderr and "hidden" not in told.stderr
     assert line["webhook_secret"] == "**********"
+
+
+def test_the_dashboard_shows_only_metrics_that_exist(client) -> None:
+    folder = Path(__file__).parents[2] / "model" / "deploy" / "monitoring"
+    panels = json.loads((folder / "dashboard.json").read_text())["panels"]
+    shown = {
+        name for panel in panels for target in panel["targets"] for name in METRIC.findall(target["expr"])
+    }
+    declared = set(re.findall(r"# TYPE (\w+)", client.get("/metrics").text))
+    assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in shown} <= {
+        name.removesuffix("_total") for name in declared
+    }
+    assert len(shown) >= 10
