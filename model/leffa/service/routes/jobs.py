@@ -9,7 +9,6 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from leffa import errors
 from leffa.images import WRITE_FORMATS
-from leffa.jobs.hub import FINAL_NUMBER, NUMBERS_AN_ATTEMPT, News
 from leffa.jobs.job import Job
 from leffa.service import forms
 from leffa.service.fields import BATCH, JOBS, request_body
@@ -18,9 +17,9 @@ from leffa.service.pictures import accepted
 from leffa.service.problems import PICTURE_PROBLEMS, responses
 from leffa.service.schemas import BatchOut, JobOut, JobPage
 from leffa.service.standing import to_job_out
+from leffa.service.stream import tell_of
 
 router = APIRouter(tags=["jobs"])
-LOOK_SECONDS = 2.0  # news of a job that another service does come through the database alone
 MOST_ON_A_PAGE = 100
 Part = Literal["image", "mask", "densepose", "parsing", "flow"]
 READING = responses(errors.MissingKey, errors.BadKey, errors.JobMissing, errors.StorageFailed)
@@ -118,42 +117,9 @@ async def read_events(
     The stream ends after a final state, and when the service stops; who comes back with `Last-Event-ID` gets
     the progress that was missed.
     """
-    desk = request.app.state.desk
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-    with desk.hub.listen(job.id) as listener:
-        now, position = job, None
-        while True:
-            current = await to_thread.run_sync(desk.store.get, job.id)
-            if current is None:
-                return
-            if current.state != now.state or position is None:
-                out = await to_thread.run_sync(to_job_out, desk, current)
-                now, position = current, out.position if out.position is not None else -1
-                yield ServerSentEvent(event="state", id=str(_number(now)), data=out)
-                for missed in desk.hub.since(job.id, seen):
-                    yield _progress(missed)
-                seen = 2**62  # later ones come to the listener
-            if now.over or desk.stopping:
-                return
-            news = await listener.next(LOOK_SECONDS)
-            while news is not None and news.kind == "progress":
-                yield _progress(news)
-                news = await listener.next(LOOK_SECONDS)
-            if news is not None and news.kind == "queue" and now.state == "queued":
-                standing = await to_thread.run_sync(desk.standing, now)
-                if standing is not None and standing.position not in (None, position):
-                    position = standing.position
-                    data = {"position": position, "seconds_left": round(standing.seconds_left, 1)}
-                    yield ServerSentEvent(event="queue", data=data)
-
-
-def _number(job: Job) -> int:
-    step = {"queued": 0, "running": 1}.get(job.state, FINAL_NUMBER)
-    return job.attempt * NUMBERS_AN_ATTEMPT + step
-
-
-def _progress(news: News) -> ServerSentEvent:
-    return ServerSentEvent(event="progress", id=str(news.number), data=news.data)
+    async for event in tell_of(request.app.state.desk, job.id, seen):
+        yield event
 
 
 @router.get(
