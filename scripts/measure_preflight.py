@@ -4,8 +4,8 @@
     python scripts/measure_preflight.py pairs
 
 Prints, for the pairs as they are and for each of the ways to spoil them, how many got which finding; and
-whether an error was told exactly where a try-on refuses the pictures. Arms in front of the trunk and people
-from the side are held against the pairs' own truth.
+whether an error was told exactly where a try-on refuses the pictures. Arms in
+front of the trunk are held against the truth in the pairs.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ run the same code. Warnings and infos are measured: `scripts/measure_preflight.p
 right.
 
 error: no_person, person_too_small, person_cut_off, no_garment.
-warning: several_persons, person_small, arms_cut_off, hips_cut_off, knees_cut_off, arms_in_front, side_view,
+warning: several_persons, person_small, arms_cut_off, hips_cut_off, knees_cut_off, arms_in_front, not_frontal,
 too_bright; garment_worn, garment_cut_off, garment_small, garment_type_mismatch, background_busy; blurred,
 too_dark, extreme_aspect.
 info: head_cut_off, arm_hidden, feet_cut_off, and hips or knees where the garment hardly reaches them;

@@ -33,10 +33,10 @@ MOST_PEOPLE: Final = 4  # further ones are not counted
 SURELY_THIS: Final = 0.7  # of the silhouette that two networks average: both see this person here
 HALO: Final = 0.05  # of the person's height, painted over with them
 MIN_HEIGHT: Final = 160  # pixels: a garment of about 60
-PALE: Final = 250  # all three channels
-PALE_SHARE: Final = 0.3  # of the bare skin; 0 in good photos
+BURNT: Final = 253  # the strongest of the three channels
+BURNT_SHARE: Final = 0.3  # of the bare skin; 0 in good photos, 0.8 a stop or two brighter
 FEW_PIXELS: Final = 50
-SIDE_ON: Final = 0.45  # between the shoulders, of the trunk's length: 0.6 and more from the front
+SIDE_ON: Final = 0.45  # between the shoulders, of the trunk's length: 0.58 and more from the front
 IN_FRONT: Final = 0.10  # of the trunk; arms that hang cover 0 to 0.04
 HIDDEN_ELBOW: Final = 0.7  # confidence: 0.86 and more for 95 of 100 elbows that are seen
 
@@ -137,9 +137,9 @@ def _arms(seen: Seen, garment_type: str | None) -> list[CheckFinding]:
     """What the pose hides of the clothes."""
     pose = seen.pose
     if _facing(pose) < SIDE_ON:
-        detail = "The person is seen from the side."
+        detail = "The person is not seen from the front."
         fix = "Use a photo from the front: the garment's picture shows only its front."
-        return [CheckFinding("side_view", "warning", FIELD, detail, fix)]
+        return [CheckFinding("not_frontal", "warning", FIELD, detail, fix)]
     if garment_type == "lower_body":
         return []
     found = []
@@ -176,9 +176,10 @@ def _light(photo: Picture, seen: Seen, height: int) -> list[CheckFinding]:
         detail = f"The person is only {height} pixels high."
         fix = "Send a larger photo, or one taken from nearer."
         found.append(CheckFinding("person_small", "warning", FIELD, detail, fix))
-    skin = photo[among(seen.labels, (Atr.FACE, *BARE_ARMS, *BARE_LEGS))]
-    if len(skin) >= FEW_PIXELS and (skin.min(1) >= PALE).mean() > PALE_SHARE:
-        detail = "The person's skin is burnt out to white."
+    bare = among(seen.labels, (Atr.FACE, *BARE_ARMS, *BARE_LEGS))
+    skin = photo[bare if bare.sum() >= FEW_PIXELS else seen.pose.person_mask > SURELY_THIS]
+    if len(skin) and (skin.max(1) >= BURNT).mean() > BURNT_SHARE:
+        detail = "The person is burnt out: much of the skin has no tones left."
         found.append(
             CheckFinding("too_bright", "warning", FIELD, detail, "Use a photo with less light or flash.")
         )
