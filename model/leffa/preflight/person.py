@@ -32,6 +32,7 @@ BELOW: Final[dict[str, tuple[tuple[str, Severity], ...]]] = {
 MOST_PEOPLE: Final = 4  # further ones are not counted
 SURELY_THIS: Final = 0.7  # of the silhouette that two networks average: both see this person here
 HALO: Final = 0.05  # of the person's height, painted over with them
+SAME_PLACE: Final = 0.15  # of a silhouette: 0.3 and more for painted ones, under 0.03 for people
 MIN_HEIGHT: Final = 160  # pixels: a garment of about 60
 BURNT: Final = 253  # the strongest of the three channels
 BURNT_SHARE: Final = 0.3  # of the bare skin; 0 in good photos, 0.8 a stop or two brighter
@@ -80,15 +81,19 @@ def _refused(photo: Picture, garment_type: str | None, seen: Seen) -> PersonCutO
 def _people(photo: Picture, pose: Pose, detector: LandmarkDetector) -> int:
     """How many people there are: each one found is painted over, and what is left is looked at again.
 
-    So people who touch are told apart, whose silhouettes are one.
+    So people who touch are told apart, whose silhouettes are one. A painted silhouette itself may pass for
+    a person: whoever stands where somebody was painted over does not count.
     """
     count = 1
-    left = photo
-    person: Pose | None = pose
-    while person is not None and count < MOST_PEOPLE:
+    left, gone = photo, np.zeros(photo.shape[:2], bool)
+    person = pose
+    while count < MOST_PEOPLE:
         left = _painted_over(left, person)
-        person = detector.wearer(left)
-        count += person is not None
+        gone |= person.person_mask > SURELY_THIS
+        another = detector.wearer(left)
+        if another is None or gone[another.person_mask > 0.5].mean() > SAME_PLACE:
+            break
+        person, count = another, count + 1
     return max(count, 2) if pose.findings else count
 
 

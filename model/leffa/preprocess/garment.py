@@ -108,6 +108,8 @@ def _difference_from_background(rgb: Image) -> tuple[NDArray[np.float32], float]
     basis = _quadratic(lab.shape[:2])
     centre = np.median(lab[ring], 0)
     plain = ring & (np.linalg.norm(lab - centre, axis=-1) < 12)  # a sleeve or a label may touch the border
+    if not plain.any():  # so many colours that none is near their middle
+        plain = ring
     field = np.linalg.lstsq(basis[plain], lab[plain], rcond=None)[0]
     # A field fitted at the border alone may bend away in the middle: never trust it far from the border.
     background = np.clip(basis @ field, lab[plain].min(0), lab[plain].max(0))

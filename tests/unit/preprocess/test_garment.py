@@ -1,5 +1,7 @@
 """A garment is found on whatever plain thing it lies, and nothing is found on nothing."""
 
+from contextlib import suppress
+
 import cv2
 import numpy as np
 import pytest
@@ -120,3 +122,11 @@ def test_coordinates_lead_back_to_the_original() -> None:
         borderMode=cv2.BORDER_CONSTANT, borderValue=(255, 255, 255),
     )  # fmt: skip
     assert np.abs(again.astype(int) - prepared.rgb).mean() < 3
+
+
+def test_a_border_of_all_colours_is_a_background_too() -> None:
+    carpet = np.random.default_rng(6).choice(np.array([0, 255], np.uint8), (HEIGHT // 8, WIDTH // 8, 3))
+    carpet = carpet.repeat(8, 0).repeat(8, 1)
+    carpet[shirt()] = (128, 128, 128)
+    with suppress(NoGarment):
+        assert garment_alpha(carpet).shape == (HEIGHT, WIDTH)
