@@ -16,6 +16,7 @@ LeffaError
 ├── BadJob: JobMissing, PartMissing, JobUnfinished, JobCancelled
 ├── TooMuch: TooManyRequests, TooManyJobs, SlowUpload
 ├── BadFile: FileMissing, BadFolder, CannotWrite, NoProvenance, ReplayMismatch
+├── Unreachable
 └── Unavailable: ModelLoading, ModelFailed, UnsupportedWeights, QueueFull, OutOfMemory, EngineFailed,
                  EngineDied, StorageFailed, Stopping, Cancelled
 """
@@ -360,6 +361,13 @@ class ReplayMismatch(BadFile):
 
     code, title = "replay_mismatch", "This would not make the same picture again"
     default_fix = "Use the same two pictures, the same weights and the same versions."
+
+
+class Unreachable(LeffaError):
+    """No answer of the service: what its client meets, and the service never sends."""
+
+    code, status, title = "service_unreachable", 503, "The service does not answer"
+    default_fix = "Check the address and the network, and whether the service runs."
 
 
 class Unavailable(LeffaError):

@@ -93,21 +93,23 @@ def test_routes_wait_or_answer_from_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["leffa", "leffa.cli", "leffa.errors", "leffa.images", "leffa.service.app"]
+    "module",
+    ["leffa", "leffa.cli", "leffa.client", "leffa.errors", "leffa.images", "leffa.service.app"],
 )
 def test_importing_does_not_bring_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_importing_the_package_is_quick() -> None:
+@pytest.mark.parametrize("module", ["leffa", "leffa.client"])
+def test_importing_the_package_is_quick(module: str) -> None:
     def seconds(code: str) -> float:
         begun = time.perf_counter()
         subprocess.run([sys.executable, "-c", code], check=True)
         return time.perf_counter() - begun
 
     bare = min(seconds("pass") for _ in range(3))
-    assert min(seconds("import leffa") for _ in range(3)) - bare < 0.3
+    assert min(seconds(f"import {module}") for _ in range(3)) - bare < 0.3
 
 
 def test_the_package_offers_exactly_these_names() -> None:

@@ -18,12 +18,12 @@ from leffa.service.schemas import Problem
 MEDIA_TYPE = "application/problem+json"
 PAGE = "/docs/problems"
 LONGEST_ECHO = 100
-# What an order of pictures can meet: everything but the command line's files, other addresses' own errors and
-# the bases that are never raised.
+# What an order of pictures can meet: everything but the errors of the command line, of our client and of
+# other addresses, and the bases that are never raised.
 PICTURE_PROBLEMS = [
     error
     for error in errors.catalogue().values()
-    if not issubclass(error, errors.BadFile | errors.BadJob | errors.Cancelled)
+    if not issubclass(error, errors.BadFile | errors.BadJob | errors.Cancelled | errors.Unreachable)
     and error
     not in (errors.BadImage, errors.BadPerson, errors.NotAllowed, errors.TooMuch, errors.Unavailable)
 ]
