@@ -316,7 +316,7 @@ def test_a_mask_is_looked_at_edited_and_used(client, person_png, garment_png) ->
         job.wait()
         used = np.asarray(Image.open(io.BytesIO(job.part("mask"))))
         with pytest.raises(errors.MaskWrongSize):
-            mask.edit(Image.new("L", (8, 8), 255))
+            mask.edit(Image.new("L", (64, 64), 255))
     assert used[:40, :40].all()
 
 

@@ -29,7 +29,7 @@ FIELDS = {
 }
 IGNORED = {
     "prompt", "size", "quality", "user", "background", "output_compression", "input_fidelity", "moderation",
-    "stream", "partial_images", "response_format", "model",
+    "stream", "partial_images", "response_format", "model", "safety_identifier",
 }  # fmt: skip
 FORM = {
     "type": "object",
@@ -89,6 +89,8 @@ async def _to_form(request: Request, parts: FormData) -> Form:
     }
     if unknown := set(parts) - {*FIELDS, *IGNORED, "image", "image[]", "mask"}:
         raise BadParameter(f"There is no field {min(unknown)[:100]!r}.", field=min(unknown)[:100])
+    if str(parts.get("stream", "false")).lower() not in ("false", ""):
+        raise BadParameter("Pictures are not streamed.", field="stream", fix="Leave stream out.")
     model = str(parts.get("model", ""))
     if model in {known.known.id for known in request.app.state.engine.models}:
         texts["model"] = model

@@ -1,0 +1,102 @@
+"""POST /v1/images/edits through OpenAI's own package, unchanged."""
+
+import hashlib
+import io
+from base64 import b64decode
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import httpx
+import numpy as np
+import openai
+import pytest
+from PIL import Image
+
+KEY = "a-long-random-word"
+
+
+@pytest.fixture(scope="module")
+def shop(tools: SimpleNamespace) -> Iterator[httpx.Client]:
+    """A service that wants a key."""
+    keys = f"shop:{hashlib.sha256(KEY.encode()).hexdigest()}"
+    with tools.running(lambda name: tools.Puppet(model=name), api_keys=keys) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def sdk(shop: httpx.Client) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{shop.base_url}/v1", api_key=KEY, max_retries=0) as sdk:
+        yield sdk
+
+
+def pixels(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
+
+
+def test_two_images_make_one_picture(sdk, small_png) -> None:
+    answer = sdk.images.edit(image=[small_png, small_png], prompt="")
+    assert answer.output_format == "png" and answer.created > 1_700_000_000
+    (picture,) = answer.data
+    assert np.array_equal(pixels(b64decode(picture.b64_json)), 255 - pixels(small_png))
+
+
+def test_the_picture_can_be_an_address(sdk, shop, small_png) -> None:
+    answer = sdk.images.edit(image=[small_png, small_png], prompt="", response_format="url")
+    (picture,) = answer.data
+    assert picture.b64_json is None
+    found = shop.get(picture.url, headers={"Authorization": f"Bearer {KEY}"})
+    assert np.array_equal(pixels(found.content), 255 - pixels(small_png))
+    assert shop.get(picture.url).status_code == 401
+
+
+def test_the_embedded_model_answers_without_a_key_too(client, person_png, garment_png) -> None:
+    with openai.OpenAI(base_url=f"{client.base_url}/v1", api_key="none needed") as sdk:
+        options = {"seed": "7", "num_inference_steps": "1"}
+        answer = sdk.images.edit(image=[person_png, garment_png], prompt="", extra_body=options)
+    assert pixels(b64decode(answer.data[0].b64_json)).shape == pixels(person_png).shape
+
+
+def test_what_the_package_can_say_is_taken(sdk, small_png) -> None:
+    answer = sdk.images.edit(
+        image=[("person.png", small_png), ("garment.png", io.BytesIO(small_png))],
+        prompt="as she stands",
+        model="gpt-image-1",
+        n=2,
+        size="1024x1024",
+        quality="high",
+        background="opaque",
+        input_fidelity="high",
+        output_format="webp",
+        user="somebody",
+        safety_identifier="somebody",
+    )
+    assert [Image.open(io.BytesIO(b64decode(one.b64_json))).format for one in answer.data] == ["WEBP"] * 2
+
+
+def test_a_mask_is_transparent_where_to_repaint(sdk, small_png, tools) -> None:
+    mask = Image.new("RGBA", (64, 64), (0, 0, 0, 255))
+    mask.paste((0, 0, 0, 0), (0, 0, 32, 64))
+    answer = sdk.images.edit(image=[small_png, small_png], mask=tools.encode(mask), prompt="")
+    assert len(answer.data) == 1
+    mask.putalpha(255)
+    with pytest.raises(openai.APIStatusError) as nothing:
+        sdk.images.edit(image=[small_png, small_png], mask=tools.encode(mask), prompt="")
+    assert nothing.value.code == "empty_mask"
+
+
+def test_errors_are_the_package_s_own(sdk, shop, small_png) -> None:
+    with pytest.raises(openai.UnprocessableEntityError) as one_image:
+        sdk.images.edit(image=small_png, prompt="")
+    assert (one_image.value.code, one_image.value.param) == ("missing_field", "image")
+    with pytest.raises(openai.BadRequestError) as no_image:
+        sdk.images.edit(image=[small_png, b"text"], prompt="")
+    assert no_image.value.code == "not_an_image"
+    stranger = openai.OpenAI(base_url=f"{shop.base_url}/v1", api_key="guessed", max_retries=0)
+    with stranger, pytest.raises(openai.AuthenticationError):
+        stranger.images.edit(image=[small_png, small_png], prompt="")
+
+
+def test_a_stream_is_refused(sdk, small_png) -> None:
+    with pytest.raises(openai.UnprocessableEntityError) as refused:
+        sdk.images.edit(image=[small_png, small_png], prompt="", stream=True)
+    assert refused.value.param == "stream"
