@@ -1,4 +1,4 @@
-"""Every example of docs/api.md, and README's curl, run as it stands against the real service.
+"""Every example of docs/api.md, and README's, run as it stands against the real service.
 
 Only the ports are others. A section runs from top to bottom in a folder of its own; what serves for ever (the
 receivers of webhooks) runs beside the rest of its section.
@@ -15,7 +15,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,16 +100,20 @@ def test_the_examples_of_a_section_work(name: str, service: Service, tmp_path: P
                 code = re.sub(rf"\b{known}\b", str(port), code)
             command = prepare(language, code, tmp_path, number)
             if any(sign in code for sign in FOREVER):
-                logs.append(receivers.enter_context(receiving(command, service, tmp_path, number)))
+                logs.append(tmp_path / f"receiver-{number}.log")
+                receivers.enter_context(receiving(command, service, logs[-1]))
             else:
                 run(command, service, tmp_path)
         for log in logs:
             until_said(log, "job.succeeded")
-    for picture in {
-        path for _, code in SECTIONS[name] for path in re.findall(r'(?:-o |")([\w-]+\.png)', code)
-    }:
-        if NODE or "javascript" not in picture:
-            assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG"), picture
+    for picture in pictures_of(name):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG"), picture
+
+
+def pictures_of(name: str) -> set[str]:
+    """The files that the examples of a section write."""
+    codes = [code for language, code in SECTIONS[name] if NODE or language != "javascript"]
+    return {path for code in codes for path in re.findall(r'(?:-o |")([\w-]+\.png)', code)}
 
 
 def prepare(language: str, code: str, folder: Path, number: int) -> list[str]:
@@ -129,30 +133,25 @@ def environment(service: Service) -> dict[str, str]:
     return {**os.environ, "LEFFA_WEBHOOK_SECRET": service.secret, "NO_PROXY": "127.0.0.1"}
 
 
-def run(command: list[str], service: Service, folder: Path) -> str:
+def run(command: list[str], service: Service, folder: Path) -> None:
     done = subprocess.run(
         command, cwd=folder, env=environment(service), capture_output=True, text=True, timeout=SECONDS
     )
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
-class receiving:
-    """A receiver that runs while the block does; gives the file of what it says."""
-
-    def __init__(self, command: list[str], service: Service, folder: Path, number: int) -> None:
-        self._log = folder / f"receiver-{number}.log"
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                command, cwd=folder, env=environment(service), stdout=log, stderr=log
-            )
-
-    def __enter__(self) -> Path:
-        return self._log
-
-    def __exit__(self, *error: object) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+@contextmanager
+def receiving(command: list[str], service: Service, log: Path) -> Iterator[None]:
+    """A receiver that runs meanwhile; what it says goes to `log`."""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, cwd=log.parent, env=environment(service), stdout=file, stderr=file
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def until_said(log: Path, words: str) -> None:
@@ -162,9 +161,13 @@ def until_said(log: Path, words: str) -> None:
         time.sleep(0.1)
 
 
-def test_the_readme_s_curl_works(service: Service, tmp_path: Path) -> None:
+def test_the_readme_s_examples_work(service: Service, tmp_path: Path) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
-    readme = (ROOT / "README.md").read_text().replace("127.0.0.1:8000", service.url.removeprefix("http://"))
-    (command,) = re.findall(r"^curl (?:.*\\\n)*.*$", readme, re.MULTILINE)
-    run(["bash", "-euo", "pipefail", "-c", command], service, tmp_path)
-    assert (tmp_path / "tryon.png").read_bytes().startswith(b"\x89PNG")
+    readme = (ROOT / "README.md").read_text().replace("http://127.0.0.1:8000", service.url)
+    (curl,) = re.findall(r"^curl (?:.*\\\n)*.*$", readme, re.MULTILINE)
+    (python,) = [code for language, code in BLOCK.findall(readme) if language == "python"]
+    for language, code in (("bash", curl), ("python", python)):
+        run(prepare(language, code, tmp_path, 0), service, tmp_path)
+        picture = tmp_path / "tryon.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        picture.unlink()
