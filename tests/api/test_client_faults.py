@@ -18,7 +18,7 @@ import pytest
 
 from leffa import errors
 from leffa.client import AsyncClient, Client, Progress
-from leffa.client.steps import error_of
+from leffa.client.steps import Send, Sleep, ask, error_of
 
 STEPS = 12
 PIECE = 65536
@@ -293,3 +293,31 @@ def test_nobody_there_is_an_error_of_the_tree(small_png) -> None:
 def test_answers_from_between_are_errors_too(answer, kind, retry_after) -> None:
     error = error_of(answer)
     assert type(error) is kind and error.retry_after == retry_after
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "tried_again"),
+    [
+        (Send("POST", "/jobs"), httpx2.Response(502), True),
+        (Send("POST", "/jobs"), httpx2.Response(429, headers={"Retry-After": "3"}), True),
+        (Send("POST", "/jobs"), httpx2.Response(429, headers={"Retry-After": "3600"}), False),
+        (Send("POST", "/jobs"), httpx2.Response(503, json={"code": "out_of_memory"}), False),
+        (Send("POST", "/jobs"), httpx2.Response(500), False),
+        (Send("DELETE", "/jobs/1", repeatable=False), httpx2.Response(504), False),
+        (Send("DELETE", "/jobs/1", repeatable=False), httpx2.Response(503), True),
+    ],
+    ids=str,
+)
+def test_only_what_may_help_is_tried_again(
+    request_: Send, answer: httpx2.Response, tried_again: bool
+) -> None:
+    steps = ask(request_, retries=1)
+    assert next(steps) is request_
+    if not tried_again:
+        with pytest.raises(errors.LeffaError):
+            steps.send(answer)
+        return
+    assert isinstance(steps.send(answer), Sleep)
+    assert steps.send(None) is request_
+    with pytest.raises(errors.LeffaError):
+        steps.send(answer)

@@ -50,7 +50,7 @@ class AsyncMask(MaskHandle):
 
 
 class AsyncClient(Core[AsyncJob, AsyncMask]):
-    """A client whose methods are awaited; many may be under way at once."""
+    """A client whose methods are awaited; many may be under way at once. Its arguments are Core's."""
 
     job_kind, mask_kind = AsyncJob, AsyncMask
 

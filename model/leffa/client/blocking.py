@@ -47,7 +47,7 @@ class Mask(MaskHandle):
 
 
 class Client(Core[Job, Mask]):
-    """A client whose methods return when they are done; any thread may use it."""
+    """A client whose methods return when they are done; any thread may use it. Its arguments are Core's."""
 
     job_kind, mask_kind = Job, Mask
 

@@ -46,7 +46,6 @@ class Ear:
 
     def hear(self, piece: bytes) -> bool:
         """Take in a piece of a stream; whether to listen no further on this connection."""
-        left = inf
         for event in self._events(piece):
             left = self._deadline - monotonic()
             # Before the next sign of life it may be too late: come back with less patience.

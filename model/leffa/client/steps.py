@@ -27,7 +27,8 @@ from leffa.errors import (
 )
 
 T = TypeVar("T")
-TRANSIENT = (429, 502, 503, 504)
+REFUSED = (429, 503)  # by the service, which did nothing
+TRANSIENT = (*REFUSED, 502, 504)
 LASTING = (EngineFailed, ModelFailed, OutOfMemory, UnsupportedWeights)  # the same again would meet them again
 LOST = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
@@ -95,7 +96,8 @@ def ask(
             if response.is_success or response.status_code in fine:
                 return response
             error = error_of(response)
-            again = response.status_code in TRANSIENT and not isinstance(error, LASTING)
+            again = response.status_code in (TRANSIENT if request.repeatable else REFUSED)
+            again = again and not isinstance(error, LASTING)
             pause = backoff(attempt) if error.retry_after is None else error.retry_after
         if not again or attempt >= retries or pause > LONGEST_RETRY_AFTER:
             raise error
