@@ -173,16 +173,20 @@ def test_an_interruption_cancels_the_job(service, gate, small_png) -> None:
 
 
 def test_a_cancelled_task_cancels_the_job(service, gate, small_png) -> None:
-    async def dress(url: str) -> None:
+    async def dress(url: str) -> list[str]:
+        waiting = asyncio.Event()
         async with AsyncClient(url) as leffa:
-            task = asyncio.create_task(leffa.tryon(small_png, small_png))
+            await leffa.submit(small_png, small_png)
             await asyncio.to_thread(gate.entered.wait, 10)
+            order = leffa.tryon(small_png, small_png, progress=lambda now: waiting.set())
+            task = asyncio.create_task(order)
+            await waiting.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            return [job.state for job in await leffa.history()]
 
-    asyncio.run(dress(service(gate)))
-    assert gate.stopped.wait(10)
+    assert asyncio.run(dress(service(gate))) == ["cancelled", "running"]
 
 
 def test_a_batch_is_a_job_a_garment(url, small_png, garment_png) -> None:
