@@ -136,7 +136,9 @@ def refused(model: TryOn, photo: np.ndarray, garment: np.ndarray, garment_type: 
 
 def errors(report: Report) -> list[str]:
     assert report.ok == all(finding.severity != "error" for finding in report.findings)
-    return [finding.code for finding in report.findings if finding.severity == "error"]
+    told = [finding.code for finding in report.findings if finding.severity == "error"]
+    assert set(told) <= set(catalogue())
+    return told
 
 
 @pytest.mark.parametrize("name", SPOILT)
@@ -152,7 +154,6 @@ def test_errors_are_told_exactly_where_a_try_on_refuses(
     assert errors(look_at(None, worn, good.garment_type)) == refused(
         model, good.person, worn, good.garment_type
     )
-    assert set(errors(look_at(photo, worn, garment_type))) <= set(catalogue())
 
 
 def test_without_a_type_the_photo_is_in_order_as_long_as_one_fits(look_at: Check) -> None:
@@ -209,24 +210,16 @@ def test_a_cut_matters_as_far_as_the_garment_reaches(
 
 
 def test_arms_over_the_clothes_are_told_unless_only_trousers_are_tried(
-    look_at: Check, person: np.ndarray
+    look_at: Check, person: np.ndarray, pairs: list[SynthPair]
 ) -> None:
-    crossed = next(
-        pair.person
-        for pair in (sample(SEED + number, 512, 384) for number in range(100))
-        if in_front(pair) > 0.15 and facing(pair) > 0.5
-    )
+    crossed = next(pair.person for pair in pairs if in_front(pair) > 0.15 and facing(pair) > 0.5)
     assert "arms_in_front" in codes(look_at(crossed, garment_type="upper_body"))
     assert "arms_in_front" not in codes(look_at(crossed, garment_type="lower_body"))
     assert "arms_in_front" not in codes(look_at(person, garment_type="upper_body"))
 
 
-def test_somebody_who_looks_aside_is_told(look_at: Check, person: np.ndarray) -> None:
-    aside = next(
-        pair.person
-        for pair in (sample(SEED + number, 512, 384) for number in range(100))
-        if facing(pair) < 0.25
-    )
+def test_somebody_who_looks_aside_is_told(look_at: Check, person: np.ndarray, pairs: list[SynthPair]) -> None:
+    aside = next(pair.person for pair in pairs if facing(pair) < 0.25)
     assert "not_frontal" in codes(look_at(aside))
     assert "not_frontal" not in codes(look_at(person))
 
@@ -277,11 +270,11 @@ def test_a_top_for_something_else_is_told(look_at: Check, garment: np.ndarray, g
 
 def test_the_type_is_told_or_left_open_but_hardly_ever_wrong(look_at: Check) -> None:
     """Of 600 flats: right 85 %, open 12 %, wrong 3 %, most of these slim dresses taken for tops."""
-    pairs = [sample(SEED + number, 256, 192) for number in range(20)]
+    pairs = [sample(SEED + number, 256, 192) for number in range(12)]
     reports = [look_at(garment=pair.garment, garment_type=pair.garment_type) for pair in pairs]
     guesses = [report.garment.garment_type for report in reports if report.garment]
     right = sum(guess == pair.garment_type for guess, pair in zip(guesses, pairs, strict=True))
-    assert right >= 15 and right + guesses.count(None) >= 18
+    assert right >= 9 and right + guesses.count(None) >= 11
     assert sum("garment_type_mismatch" in codes(report) for report in reports) == 0
 
 
