@@ -9,6 +9,11 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the suites take beside pytest's own options."""
+    parser.addoption("--cases", type=int, default=300, help="cases an address in tests/contract")
+
+
 @pytest.fixture(scope="session")
 def person_png() -> bytes:
     """A synthetic person, seen from the front."""

@@ -14,7 +14,7 @@ from leffa.engine.pool import open_pool
 from leffa.engine.process import ProcessEngine
 from leffa.engine.protocol import Engine, Model
 from leffa.jobs.desk import Desk
-from leffa.service import problems
+from leffa.service import document, problems
 from leffa.service.fields import CALLS, MOST_GARMENTS
 from leffa.service.gate import Gate
 from leffa.service.metrics import Metrics
@@ -41,6 +41,7 @@ def create_app(settings: Settings, load: Callable[[str], Model] | None = None) -
         title="Leffa Virtual Try-On",
         description=DESCRIPTION,
         version=__version__,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
     )
     app.state.settings = settings
@@ -53,6 +54,7 @@ def create_app(settings: Settings, load: Callable[[str], Model] | None = None) -
     problems.install(app)
     for module in (pictures, jobs, checks, openai, health, models):
         app.include_router(module.router)
+    document.install(app)
     app.add_api_route("/", _home, include_in_schema=False, response_class=RedirectResponse)
     return app
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from leffa import images
 from leffa.engine.protocol import WorkKind
 from leffa.errors import (
     BadParameter,
@@ -167,6 +168,7 @@ UNKNOWN_NAMES = {
     "output_format": (UnknownOutputFormat, list(get_args(OutputFormat))),
 }
 SWITCH = ["true", "false"]
+PICTURE_TYPES = [f"image/{kind.lower()}" for kind in images.READ_FORMATS]
 RANGES = {
     "guidance_scale": {"minimum": GUIDANCE[0], "maximum": GUIDANCE[1]},
     "inference_steps": {"minimum": STEPS[0], "maximum": STEPS[1]},
@@ -207,18 +209,36 @@ def _bad_field(call: Call, error: ValidationError, texts: Mapping[str, str]) -> 
 
 def request_body(*calls: Call) -> dict[str, Any]:
     """The OpenAPI ``requestBody`` of an address: the files and the text fields, of one form or another."""
-    schemas = [_form_schema(call) for call in calls]
-    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    schema = _form_schema(calls[0])
+    for call in calls[1:]:  # one form with the fields of all: clients are generated from it
+        schema["properties"] = _form_schema(call)["properties"] | schema["properties"]
+    needed = [call.required for call in calls] if calls[0].required else [[name] for name in calls[0].files]
+    schema["required"] = [name for name in needed[0] if all(name in others for others in needed)]
+    if len(needed) > 1:
+        schema["anyOf"] = [{"required": names} for names in needed]
+    files = dict.fromkeys(name for call in calls for name in call.files)
+    encoding = {name: {"contentType": ", ".join(PICTURE_TYPES)} for name in files}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema, "encoding": encoding}}}
 
 
 def _form_schema(call: Call) -> dict[str, Any]:
     schema = call.fields.model_json_schema()
-    schema["properties"] = {name: _file_schema(call, name) for name in call.files} | schema["properties"]
-    schema["required"] = call.required
+    texts = {name: _text_schema(text) for name, text in schema["properties"].items()}
+    schema["properties"] = {name: _file_schema(call, name) for name in call.files} | texts
     return schema
+
+
+def _text_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A field as a form can have it: left out, but never null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    plain = {name: value for name, value in schema.items() if name != "anyOf" and value is not None}
+    return plain | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})
 
 
 def _file_schema(call: Call, name: str) -> dict[str, Any]:
     file = {"type": "string", "format": "binary", "description": call.files[name]}
-    return {"type": "array", "items": file, "maxItems": MOST_GARMENTS} if name in call.repeated else file
+    return (
+        {"type": "array", "items": file, "minItems": 1, "maxItems": MOST_GARMENTS}
+        if name in call.repeated
+        else file
+    )

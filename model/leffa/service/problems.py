@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents, and the page that explains their codes."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from leffa import errors
@@ -26,6 +27,16 @@ PICTURE_PROBLEMS = [
     if not issubclass(error, errors.BadFile | errors.BadJob | errors.Cancelled | errors.Unreachable)
     and error
     not in (errors.BadImage, errors.BadPerson, errors.NotAllowed, errors.TooMuch, errors.Unavailable)
+]
+
+# Who waits for a job may see somebody else cancel or delete it.
+WAITED_PROBLEMS = [*PICTURE_PROBLEMS, errors.JobCancelled, errors.JobMissing]
+JOB_HEADERS = {"Location": {"description": "address of the job", "schema": {"type": "string"}}}
+# What a job can have failed with.
+MADE_PROBLEMS = [
+    error
+    for error in PICTURE_PROBLEMS
+    if not issubclass(error, errors.NotAllowed | errors.TooMuch | errors.BadParameter)
 ]
 
 
@@ -64,18 +75,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(Exception, _on_unexpected_error)
-    app.openapi = _with_problem(app.openapi)  # type: ignore[method-assign]
     app.add_api_route(PAGE, _page, include_in_schema=False, response_class=HTMLResponse)
-
-
-def _with_problem(openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-    # No route returns a Problem, so FastAPI would not describe it.
-    def described() -> dict[str, Any]:
-        document = openapi()
-        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-        return document
-
-    return described
 
 
 async def _on_leffa_error(request: Request, error: Exception) -> JSONResponse:
@@ -96,7 +96,17 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
         fix="See /docs for the addresses and what they take.",
     )
     body = document.model_dump(exclude_none=True)
-    return JSONResponse(body, status, headers=dict(error.headers or {}), media_type=MEDIA_TYPE)
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _methods(request) or headers.get("Allow", "")
+    return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _methods(request: Request) -> str:
+    """All methods of an address: the router names only those of the first route that fits."""
+    path, paths = request.url.path, request.app.openapi()["paths"]
+    fitting = [path] if path in paths else [one for one in paths if compile_path(one)[0].match(path)]
+    return ", ".join(sorted({method.upper() for one in fitting for method in paths[one]}))
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -123,6 +133,19 @@ def responses(*kinds: type[LeffaError]) -> dict[int | str, dict[str, Any]]:
         }
         for status, examples in grouped.items()
     }
+
+
+def merged(*several: Mapping[Any, dict[str, Any]]) -> dict[Any, dict[str, Any]]:
+    """OpenAPI ``responses`` as one: a status that several have gets the content and the examples of all."""
+    together: dict[Any, dict[str, Any]] = {}
+    for answers in several:
+        for status, answer in answers.items():
+            known = together.setdefault(status, {**answer, "content": {}})
+            for kind, body in answer.get("content", {}).items():
+                before = known["content"].get(kind, {})
+                examples = {**before.get("examples", {}), **body.get("examples", {})}
+                known["content"][kind] = before | body | ({"examples": examples} if examples else {})
+    return together
 
 
 def _example(error: type[LeffaError]) -> dict[str, Any]:

@@ -72,6 +72,19 @@ class ProgressOut(BaseModel):
     seconds_left: float | None
 
 
+class ProgressNews(ProgressOut):
+    """Data of the event `progress`."""
+
+    preview: str | None = Field(description="the forming picture as data:image/webp;base64,...")
+
+
+class QueueNews(BaseModel):
+    """Data of the event `queue`: the line has moved."""
+
+    position: int = Field(description="jobs before it in line, 0 when it is next")
+    seconds_left: float
+
+
 class JobImage(BaseModel):
     """One picture of a finished job."""
 
@@ -147,6 +160,36 @@ class CheckOut(BaseModel):
     findings: list[CheckFinding]
     person: dict[str, Any] | None = Field(None, description="found, count, box, parts_seen")
     garment: dict[str, Any] | None = Field(None, description="worn, garment_type (a guess), box")
+
+
+class ImageEdit(BaseModel):
+    """A picture in OpenAI's shape, as its bytes or as an address."""
+
+    b64_json: str | None = None
+    url: str | None = None
+
+
+class ImagesAnswer(BaseModel):
+    """The answer of POST /v1/images/edits."""
+
+    created: int
+    data: list[ImageEdit]
+    output_format: str
+
+
+class ImagesFailure(BaseModel):
+    """What went wrong, in OpenAI's shape."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class ImagesError(BaseModel):
+    """An error of POST /v1/images/edits."""
+
+    error: ImagesFailure
 
 
 class Health(BaseModel):

@@ -11,7 +11,7 @@ from leffa.service import forms
 from leffa.service.fields import CHECK, MASK, request_body
 from leffa.service.orders import order
 from leffa.service.pictures import finish
-from leffa.service.problems import PICTURE_PROBLEMS, responses
+from leffa.service.problems import WAITED_PROBLEMS, merged, responses
 from leffa.service.routes.jobs import READING, find_job
 from leffa.service.schemas import CheckOut, MaskOut
 
@@ -20,11 +20,12 @@ Layer = Literal["mask", "cloth", "arms", "hands", "face", "hair", "accessories",
 PNG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
 }
+LAYER = responses(errors.PartMissing, errors.BadParameter)
 EDITS = (errors.BadMask, errors.MaskWrongSize, errors.EmptyMask, errors.NotAnImage, errors.ImageTooLarge)
 
 
 @router.post(
-    "/check", responses=responses(*PICTURE_PROBLEMS), openapi_extra={"requestBody": request_body(CHECK)}
+    "/check", responses=responses(*WAITED_PROBLEMS), openapi_extra={"requestBody": request_body(CHECK)}
 )
 async def check(request: Request, response: Response) -> CheckOut:
     """Say what would go wrong, or could go better, with a photo, a garment or both."""
@@ -45,7 +46,8 @@ async def check(request: Request, response: Response) -> CheckOut:
 @router.post(
     "/masks",
     status_code=201,
-    responses=responses(*PICTURE_PROBLEMS),
+    responses=responses(*WAITED_PROBLEMS)
+    | {201: {"headers": {"Location": {"description": "address of the mask", "schema": {"type": "string"}}}}},
     openapi_extra={"requestBody": request_body(MASK)},
 )
 async def create_mask(request: Request, response: Response) -> MaskOut:
@@ -74,7 +76,7 @@ def read_mask(mask: Found) -> MaskOut:
     return _describe(mask)
 
 
-@router.get("/masks/{mask_id}/{layer}", response_class=Response, responses=READING | PNG)
+@router.get("/masks/{mask_id}/{layer}", response_class=Response, responses=merged(READING, LAYER, PNG))
 def read_layer(request: Request, mask: Found, layer: Layer) -> Response:
     """A layer as PNG, white where it is."""
     data = request.app.state.desk.part(mask, layer, 0)

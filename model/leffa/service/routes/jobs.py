@@ -14,7 +14,7 @@ from leffa.service import forms
 from leffa.service.fields import BATCH, JOBS, request_body
 from leffa.service.orders import order
 from leffa.service.pictures import accepted
-from leffa.service.problems import PICTURE_PROBLEMS, responses
+from leffa.service.problems import JOB_HEADERS, MADE_PROBLEMS, PICTURE_PROBLEMS, merged, responses
 from leffa.service.schemas import BatchOut, JobOut, JobPage
 from leffa.service.standing import to_job_out
 from leffa.service.stream import tell_of
@@ -22,8 +22,11 @@ from leffa.service.stream import tell_of
 router = APIRouter(tags=["jobs"])
 MOST_ON_A_PAGE = 100
 Part = Literal["image", "mask", "densepose", "parsing", "flow"]
-READING = responses(errors.MissingKey, errors.BadKey, errors.JobMissing, errors.StorageFailed)
+READING = responses(errors.JobMissing, errors.StorageFailed)
+# A part of a job that failed is answered with the error that it ended with.
+ENDED = responses(errors.JobUnfinished, errors.JobCancelled, *MADE_PROBLEMS)
 BINARY = {"type": "string", "format": "binary"}
+CURSOR = r"^\d{1,20}\.\d{1,20}_[A-Za-z0-9_-]{1,64}$"
 
 
 def find_job(request: Request, job_id: str) -> Job:
@@ -39,7 +42,7 @@ Found = Annotated[Job, Depends(find_job)]
     "/jobs",
     status_code=202,
     response_model=JobOut,
-    responses=responses(*PICTURE_PROBLEMS, errors.IdempotencyMismatch, errors.BadWebhook),
+    responses=responses(*PICTURE_PROBLEMS) | {202: {"headers": JOB_HEADERS}},
     openapi_extra={"requestBody": request_body(*JOBS.values())},
 )
 async def create_job(request: Request) -> Response:
@@ -52,7 +55,7 @@ async def create_job(request: Request) -> Response:
 @router.post(
     "/jobs/batch",
     status_code=202,
-    responses=responses(*PICTURE_PROBLEMS, errors.IdempotencyMismatch, errors.BadWebhook),
+    responses=responses(*PICTURE_PROBLEMS),
     openapi_extra={"requestBody": request_body(BATCH)},
 )
 async def create_batch(request: Request) -> BatchOut:
@@ -66,12 +69,12 @@ async def create_batch(request: Request) -> BatchOut:
     return BatchOut(batch=jobs[0].batch or "", jobs=await to_thread.run_sync(describe))
 
 
-@router.get("/jobs", responses=READING | responses(errors.BadParameter))
+@router.get("/jobs", responses=responses(errors.StorageFailed, errors.BadParameter))
 def list_jobs(
     request: Request,
     response: Response,
     limit: Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE)] = 20,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Annotated[str | None, Query(pattern=CURSOR, description="`next` of a page")] = None,
 ) -> JobPage:
     """The jobs of this API key, or of this browser (`X-Client-ID`), newest first."""
     owner = request.state.caller.owner
@@ -95,7 +98,10 @@ def read_job(request: Request, response: Response, job: Found) -> JobOut:
 
 @router.delete(
     "/jobs/{job_id}",
-    responses=READING | {202: {"model": JobOut, "description": "cancelled"}, 204: {"description": "deleted"}},
+    status_code=202,
+    response_model=JobOut,
+    response_description="cancelled",
+    responses=READING | {204: {"description": "deleted"}},
 )
 def delete_job(request: Request, job: Found) -> Response:
     """Cancel an unfinished job (202); delete a finished one with its inputs and pictures (204)."""
@@ -125,8 +131,7 @@ async def read_events(
 @router.get(
     "/jobs/{job_id}/{part}",
     response_class=Response,
-    responses=READING
-    | responses(errors.PartMissing, errors.JobUnfinished, errors.JobCancelled)
+    responses=merged(READING, ENDED, responses(errors.PartMissing, errors.BadParameter))
     | {200: {"content": {kind: {"schema": BINARY} for kind in WRITE_FORMATS.values()}}},
 )
 def read_part(

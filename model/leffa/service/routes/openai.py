@@ -15,6 +15,8 @@ from leffa.service.fields import NAMES, TRYON, parse_fields
 from leffa.service.forms import Form
 from leffa.service.orders import order
 from leffa.service.pictures import finish
+from leffa.service.problems import WAITED_PROBLEMS, responses
+from leffa.service.schemas import ImagesAnswer, ImagesError
 
 router = APIRouter(tags=["openai"])
 MOST_PARTS = 32
@@ -31,6 +33,8 @@ IGNORED = {
     "prompt", "size", "quality", "user", "background", "output_compression", "input_fidelity", "moderation",
     "stream", "partial_images", "response_format", "model", "safety_identifier",
 }  # fmt: skip
+RESPONSE_FORMATS = ("b64_json", "url")
+IMAGES = ("image[]", "image")
 FORM = {
     "type": "object",
     "required": ["image[]"],
@@ -50,7 +54,7 @@ FORM = {
         "prompt": {"type": "string", "description": "taken and not used"},
         "model": {"type": "string", "description": "id of GET /models; a name of OpenAI's means the default"},
         "n": {"type": "integer", "minimum": 1, "maximum": 4},
-        "response_format": {"type": "string", "enum": ["b64_json", "url"]},
+        "response_format": {"type": "string", "enum": list(RESPONSE_FORMATS)},
         **{name: {"type": "string"} for name in FIELDS if name != "n"},
     },
 }
@@ -58,6 +62,11 @@ FORM = {
 
 @router.post(
     "/v1/images/edits",
+    response_model=ImagesAnswer,
+    responses={
+        status: {"model": ImagesError, "description": answer["description"]}
+        for status, answer in responses(*WAITED_PROBLEMS).items()
+    },
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
 )
 async def edit_images(request: Request) -> JSONResponse:
@@ -65,7 +74,7 @@ async def edit_images(request: Request) -> JSONResponse:
     try:
         async with request.form(max_files=MOST_PARTS, max_fields=MOST_PARTS) as parts:
             form = await _to_form(request, parts)
-            as_url = parts.get("response_format") == "url"
+            as_url = _wants_url(parts)
         (job,) = await order(request, form, waited_for=not as_url)
         done = await finish(request, job)
         return JSONResponse(await to_thread.run_sync(_answer, request, done, as_url))
@@ -73,8 +82,17 @@ async def edit_images(request: Request) -> JSONResponse:
         return _failure(error)
 
 
+def _wants_url(parts: FormData) -> bool:
+    wanted = parts.get("response_format") or RESPONSE_FORMATS[0]
+    if wanted not in RESPONSE_FORMATS:
+        raise BadParameter(
+            "There is no such response_format.", field="response_format", allowed=list(RESPONSE_FORMATS)
+        )
+    return wanted == "url"
+
+
 async def _to_form(request: Request, parts: FormData) -> Form:
-    pictures = [part for name in ("image[]", "image") for part in parts.getlist(name)]
+    pictures = [part for name in IMAGES for part in parts.getlist(name)]
     files = [part for part in pictures if isinstance(part, UploadFile)]
     if len(files) != 2:
         raise MissingField(
@@ -87,7 +105,10 @@ async def _to_form(request: Request, parts: FormData) -> Form:
         for name, value in parts.items()
         if name in FIELDS and not isinstance(value, UploadFile)
     }
-    if unknown := set(parts) - {*FIELDS, *IGNORED, "image", "image[]", "mask"}:
+    for name in parts:
+        if name not in IMAGES and len(parts.getlist(name)) > 1:
+            raise BadParameter(f"The field {name[:100]!r} was sent more than once.", field=name[:100])
+    if unknown := set(parts) - {*FIELDS, *IGNORED, *IMAGES, "mask"}:
         raise BadParameter(f"There is no field {min(unknown)[:100]!r}.", field=min(unknown)[:100])
     if str(parts.get("stream", "false")).lower() not in ("false", ""):
         raise BadParameter("Pictures are not streamed.", field="stream", fix="Leave stream out.")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from leffa.images import WRITE_FORMATS
 from leffa.service.fields import POSE, TRYON, request_body
 from leffa.service.pictures import make_pictures
-from leffa.service.problems import PICTURE_PROBLEMS, responses
+from leffa.service.problems import JOB_HEADERS, WAITED_PROBLEMS, responses
 from leffa.service.schemas import JobOut, PictureAnswer
 
 router = APIRouter(tags=["pictures"])
@@ -31,9 +31,14 @@ ANSWER: dict[int | str, dict[str, Any]] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()
         },
     },
-    202: {"model": JobOut, "description": "the job, with `Prefer: respond-async`"},
+    202: {
+        "model": JobOut,
+        "description": "the job, with `Prefer: respond-async`",
+        "headers": JOB_HEADERS
+        | {"Preference-Applied": {"description": "respond-async", "schema": {"type": "string"}}},
+    },
 }
-RESPONSES = ANSWER | responses(*PICTURE_PROBLEMS)
+RESPONSES = ANSWER | responses(*WAITED_PROBLEMS)
 
 
 @router.post("/tryon", responses=RESPONSES, openapi_extra={"requestBody": request_body(TRYON)})

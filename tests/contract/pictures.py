@@ -1,0 +1,25 @@
+"""What schemathesis sends: usable pictures, all of one size."""
+
+import io
+
+import schemathesis
+from hypothesis import strategies as st
+from PIL import Image
+from schemathesis.specs.openapi.formats import Binary
+
+KINDS = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")
+
+
+def encoded(kind: str, mode: str = "RGB") -> bytes:
+    """A picture of 32 by 32 pixels, its left half white: a mask too."""
+    picture = Image.new(mode, (32, 32))
+    picture.paste("white", (0, 0, 16, 32))
+    buffer = io.BytesIO()
+    picture.save(buffer, kind)
+    return buffer.getvalue()
+
+
+usable = st.sampled_from([encoded("PNG"), encoded("PNG", "L"), encoded("JPEG"), encoded("WEBP")])
+for kind in KINDS:
+    schemathesis.openapi.media_type(kind, usable)
+schemathesis.openapi.format("binary", usable.map(Binary))
