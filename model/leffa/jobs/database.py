@@ -5,7 +5,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from leffa.errors import StorageFailed
@@ -13,6 +13,7 @@ from leffa.errors import StorageFailed
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
 MEMORY = "sqlite://"
+TURNS = 0x1EFFA  # names the lock; any number that no other program of the database takes
 
 
 def open_database(url: str) -> Engine:
@@ -23,6 +24,12 @@ def open_database(url: str) -> Engine:
     except (SQLAlchemyError, ImportError) as error:
         raise StorageFailed(f"The database cannot be used: {error}") from error
     return engine
+
+
+def take_turns(connection: Connection) -> None:
+    """Wait until nobody else is in a transaction that calls this: SQLite's writers do so anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(TURNS)))
 
 
 def _server(url: str) -> Engine:
@@ -57,5 +64,6 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.execution_options(writes=True).begin() as connection:
+        take_turns(connection)  # services that start together would all make the tables
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

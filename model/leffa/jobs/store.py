@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from leffa.errors import BadParameter, IdempotencyMismatch, QueueFull, StorageFailed, TooManyJobs
+from leffa.jobs.database import take_turns
 from leffa.jobs.job import UNFINISHED, Job, State
 
 LEASE_SECONDS = 30.0
@@ -54,6 +55,7 @@ class Store:
             with self._write() as session:
                 if (known := _earlier(session, jobs)) is not None:
                     return known
+                take_turns(session.connection())  # else several would fit into the last place
                 _check_bounds(session, jobs, bounds)
                 now = time.time()
                 for index, job in enumerate(jobs):
@@ -153,6 +155,8 @@ class Store:
 
     def get(self, job: str) -> Job | None:
         """The job of this id."""
+        if "\0" in job:  # Postgres has no such texts
+            return None
         with self._read() as session:
             return session.get(Job, job)
 
