@@ -1,11 +1,13 @@
 """The service in a process of its own."""
 
+import importlib.util
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import httpx2
 import pytest
@@ -44,3 +46,12 @@ def wait_for(url: str) -> None:
             pass
         time.sleep(0.1)
     raise AssertionError("the service did not come up")
+
+
+@pytest.fixture(scope="session")
+def api() -> ModuleType:
+    """What tests/api starts services with."""
+    spec = importlib.util.spec_from_file_location("api_conftest", HERE.parent / "api" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,25 +1,38 @@
-"""`python puppet_service.py PORT [SECONDS]`: the service in a process of its own, around models that answer at once."""
+"""`python puppet_service.py PORT [SECONDS]`: the service around models that answer at once, as a process."""
 
 import importlib.util
 import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
 
 from leffa.official import SPECS
 from leffa.service.app import create_app
 from leffa.service.logs import set_up_logs
 from leffa.service.server import serve
-from leffa.settings import Settings
+from leffa.settings import Settings, let_threads_sleep
+from leffa.tryon import MaskRequest
 
+LAYERS = ("cloth", "arms", "hands", "face", "hair", "accessories", "shoes")
 API = Path(__file__).parents[1] / "api" / "conftest.py"
 
 
-def puppet_class() -> type:
+def load_puppet() -> type:
+    """The puppet of tests/api, which can draw masks here."""
     spec = importlib.util.spec_from_file_location("api_conftest", API)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Puppet
+
+    class Puppet(module.Puppet):
+        def mask(self, request: MaskRequest) -> SimpleNamespace:
+            """A full mask, and empty layers."""
+            layer = np.zeros(request.person.shape[:2], np.uint8)
+            return SimpleNamespace(mask=layer + 255, **dict.fromkeys(LAYERS, layer))
+
+    return Puppet
 
 
 def weights_of_nothing() -> Path:
@@ -32,6 +45,7 @@ def weights_of_nothing() -> Path:
 
 def main(port: int, seconds: float) -> None:
     """Serve until told to end; a picture takes `seconds`."""
+    let_threads_sleep()
     settings = Settings(
         _env_file=None,
         model_path=weights_of_nothing(),
@@ -43,7 +57,7 @@ def main(port: int, seconds: float) -> None:
         log_level="error",
     )
     set_up_logs(settings)
-    puppet = puppet_class()
+    puppet = load_puppet()
     app = create_app(settings, lambda name: puppet(lambda *_: time.sleep(seconds), model=name))
     serve(app, settings, "127.0.0.1", port)
 

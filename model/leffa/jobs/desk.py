@@ -128,7 +128,7 @@ class Desk:
         except BaseException as error:
             self._drop_files(jobs)
             if isinstance(error, QueueFull | TooManyJobs):
-                error.retry_after = max(1, round(self._speed.wait(self.store.unfinished())))
+                error.retry_after = max(1, round(self._wait_for(self.store.unfinished())))
             raise
         if accepted[0] is not jobs[0]:
             self._drop_files(jobs)

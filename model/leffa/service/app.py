@@ -14,6 +14,7 @@ from leffa.engine.pool import open_pool
 from leffa.engine.process import ProcessEngine
 from leffa.engine.protocol import Engine, Model
 from leffa.jobs.desk import Desk
+from leffa.provenance import versions
 from leffa.service import document, problems
 from leffa.service.fields import CALLS, MOST_GARMENTS
 from leffa.service.gate import Gate
@@ -95,6 +96,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
+    await to_thread.run_sync(versions)  # reads the disk once, which /health shall not
     await to_thread.run_sync(app.state.desk.start)
     yield
     await to_thread.run_sync(app.state.desk.finish_job)

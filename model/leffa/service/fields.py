@@ -28,6 +28,9 @@ def _split(value: Any) -> Any:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
+Protects = Annotated[
+    tuple[Protected, ...], BeforeValidator(_split), Field(max_length=len(get_args(Protected)))
+]
 # Fields that several forms share.
 MODEL: Any = Field(None, description="id of a model, see GET /models")
 GARMENT_TYPE: Any = Field("upper_body", description="where the garment goes")
@@ -63,7 +66,7 @@ class TryOnFields(PictureFields):
     garment_type: GarmentType = GARMENT_TYPE
     sleeves: Fit = SLEEVES
     length: Fit = LENGTH
-    protect: Annotated[tuple[Protected, ...], BeforeValidator(_split)] = PROTECT
+    protect: Protects = PROTECT
     repaint: bool = Field(False, description="put the photo back outside the mask")
     preprocess_garment: bool = Field(
         False, description="centre a garment cut out of its background, a PNG with transparency"
@@ -108,7 +111,7 @@ class MaskFields(BaseModel):
     model: str | None = MODEL
     sleeves: Fit = SLEEVES
     length: Fit = LENGTH
-    protect: Annotated[tuple[Protected, ...], BeforeValidator(_split)] = PROTECT
+    protect: Protects = PROTECT
 
 
 class CheckFields(BaseModel):

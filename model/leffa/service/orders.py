@@ -65,7 +65,7 @@ async def prepare(request: Request, form: Form, waited_for: bool) -> list[Order]
     findings = [await look_at(state.decoders, files, state.settings.limits) for files in sets]
     batch = new_id() if form.call.repeated else None
     key = _idempotency_key(request)
-    print_of_all = _fingerprint(form, base)
+    print_of_all, hashes = await to_thread.run_sync(_hash, form, base, sets)
     return [
         Order(
             Job(
@@ -73,7 +73,7 @@ async def prepare(request: Request, form: Form, waited_for: bool) -> list[Order]
                 model=model,
                 options=fields.model_dump(mode="json", exclude=NOT_OPTIONS),
                 seeds=_seeds(fields),
-                inputs={name: sha256(data) for name, data in files.items()},
+                inputs=hashes[index],
                 output_format=getattr(fields, "output_format", "png"),
                 owner=caller.owner,
                 lane=caller.lane,
@@ -150,6 +150,14 @@ def _idempotency_key(request: Request) -> str | None:
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise BadParameter(f"The key has 1 to {LONGEST_KEY} characters.", field="Idempotency-Key")
     return key
+
+
+def _hash(
+    form: Form, base: Mapping[str, bytes], sets: Sequence[Mapping[str, bytes]]
+) -> tuple[str, list[dict[str, str]]]:
+    """The fingerprint, and each set's digests by name; takes a while for many large files."""
+    digests = [{name: sha256(data) for name, data in files.items()} for files in sets]
+    return _fingerprint(form, base), digests
 
 
 def _fingerprint(form: Form, base: Mapping[str, bytes]) -> str:

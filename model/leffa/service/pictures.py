@@ -65,6 +65,7 @@ async def finish(request: Request, job: Job) -> Job:
     desk = request.app.state.desk
     with desk.hub.listen(job.id) as listener:
         ending = asyncio.create_task(_end_of(desk, job, listener))
+        ending.add_done_callback(_look_at)
         gone = asyncio.create_task(_disconnected(request))
         try:
             await asyncio.wait([ending, gone], return_when=asyncio.FIRST_COMPLETED)
@@ -78,6 +79,12 @@ async def finish(request: Request, job: Job) -> Job:
         finally:
             gone.cancel()
             ending.cancel()
+
+
+def _look_at(ending: asyncio.Task[Job]) -> None:
+    """An error that comes when the client has gone is nobody's, and no news for the log."""
+    if not ending.cancelled():
+        ending.exception()
 
 
 async def _end_of(desk: Any, job: Job, listener: Listener) -> Job:

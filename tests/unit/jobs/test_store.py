@@ -1,4 +1,4 @@
-"""The book of jobs, on SQLite and on Postgres: what is in line, whose turn it is, who may write down its end."""
+"""The book of jobs, on SQLite and on Postgres: the line, whose turn it is, who may write down an end."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -26,12 +26,11 @@ def order_of(store: Store, count: int, batch_first: bool = False) -> list[str]:
 
 
 def test_a_job_that_was_accepted_is_there(store, tools, clock) -> None:
-    (job,) = accept(
-        store, tools, "a", options={"garment_type": "dresses", "protect": ["hands"]}, seeds=[7, 8]
-    )
+    options = {"garment_type": "dresses", "protect": ["hands"]}
+    (job,) = accept(store, tools, "a", options=options, seeds=[7, 8])
     found = store.get(job.id)
     assert found.state == "queued" and found.created == clock.now
-    assert found.options == {"garment_type": "dresses", "protect": ["hands"]} and found.seeds == [7, 8]
+    assert found.options == options and found.seeds == [7, 8]
 
 
 def test_ids_that_are_none_are_not_found(store) -> None:
