@@ -1,6 +1,7 @@
 """`python puppet_service.py PORT [SECONDS]`: the service around models that answer at once, as a process."""
 
 import importlib.util
+import os
 import sys
 import tempfile
 import time
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from leffa.jobs import desk, runner, store
 from leffa.official import SPECS
 from leffa.service.app import create_app
 from leffa.service.logs import set_up_logs
@@ -17,6 +19,7 @@ from leffa.settings import Settings, let_threads_sleep
 from leffa.tryon import MaskRequest
 
 LAYERS = ("cloth", "arms", "hands", "face", "hair", "accessories", "shoes")
+LEASE = 6  # seconds, so that nobody has to wait long for a dead service's jobs
 API = Path(__file__).parents[1] / "api" / "conftest.py"
 
 
@@ -44,12 +47,17 @@ def weights_of_nothing() -> Path:
 
 
 def main(port: int, seconds: float) -> None:
-    """Serve until told to end; a picture takes `seconds`."""
+    """Serve until told to end; a picture takes `seconds`.
+
+    With LEFFA_DATABASE_URL jobs are kept there, else nowhere.
+    """
     let_threads_sleep()
+    kept = "LEFFA_DATABASE_URL" in os.environ
+    store.LEASE_SECONDS, desk.HOUSEKEEPING_SECONDS, runner.BEAT_SECONDS = LEASE, 1, LEASE / 4
     settings = Settings(
         _env_file=None,
         model_path=weights_of_nothing(),
-        retention_hours=0,
+        **({} if kept else {"retention_hours": 0}),
         rate_limit="",
         queue_size=10_000,
         queue_per_client=10_000,
