@@ -1,0 +1,32 @@
+const CLIENT = "leffa.client";
+const KEY = "leffa.key";
+
+/** A random word: 32 hexadecimal letters. `crypto.randomUUID` is missing where the page comes over plain HTTP. */
+export function randomWord(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The word that owns this browser's jobs, made once. */
+export function clientId(): string {
+  const known = localStorage.getItem(CLIENT);
+  if (known) return known;
+  const made = randomWord();
+  localStorage.setItem(CLIENT, made);
+  return made;
+}
+
+/** The API key that the user entered, where the operator asks for one. */
+export const apiKey = (): string | null => localStorage.getItem(KEY);
+
+/** Keeps an API key in this browser; an empty one forgets it. */
+export function keepApiKey(key: string): void {
+  if (key) localStorage.setItem(KEY, key);
+  else localStorage.removeItem(KEY);
+}
+
+/** Who asks, as headers. */
+export function identity(): Record<string, string> {
+  const key = apiKey();
+  return key ? { Authorization: `Bearer ${key}` } : { "X-Client-ID": clientId() };
+}

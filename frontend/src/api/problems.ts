@@ -1,0 +1,77 @@
+import type { components } from "./schema.gen";
+
+type Document = components["schemas"]["Problem"];
+
+/** A problem document, RFC 9457; what does not apply is left out. */
+export type Problem = Omit<Document, "field" | "allowed" | "received"> & Partial<Document>;
+
+/** What the user can do about a problem with one press. */
+export type Remedy = "person" | "garment" | "pose" | "mask" | "options" | "key" | "wait" | "retry" | "none";
+
+/** A call that failed: the problem document, and the seconds after which to try again where they are known. */
+export class Failure extends Error {
+  constructor(
+    readonly problem: Problem,
+    readonly retryAfter: number | null = null,
+  ) {
+    super(problem.detail);
+  }
+}
+
+const FIELDS: Record<string, Remedy> = {
+  human_image: "person",
+  garment_image: "garment",
+  pose_image: "pose",
+  mask_image: "mask",
+  mask_id: "mask",
+};
+const CODES: [RegExp, Remedy][] = [
+  [/^(no_person|person_|bad_person)/, "person"],
+  [/^no_garment$/, "garment"],
+  [/mask/, "mask"],
+  [/^(parameter_|unknown_)/, "options"],
+  [/^(unauthorized|forbidden|bad_key|missing_key|wrong_key|unknown_key|invalid_key)/, "key"],
+  [
+    /^(queue_full|model_loading|rate_|too_many_requests|service_unavailable|unavailable|draining|stopping)/,
+    "wait",
+  ],
+];
+
+/** The one thing that mends a problem: by the field at fault, then by the code. */
+export function remedy({ code, field, status }: Problem): Remedy {
+  const byField = field ? FIELDS[field] : undefined;
+  if (byField) return byField;
+  if (status === 401) return "key";
+  return CODES.find(([pattern]) => pattern.test(code))?.[1] ?? "retry";
+}
+
+/** A problem that the page itself found, with its code only: the texts come from the catalogues. */
+export function ownProblem(code: string, field?: string): Problem {
+  return {
+    type: "about:blank",
+    title: "",
+    status: 0,
+    detail: "",
+    instance: "",
+    code,
+    fix: "",
+    ...(field && { field }),
+  };
+}
+
+/** The failure of a call that got no answer. */
+export const unreachable = (error: unknown): Failure =>
+  error instanceof Failure ? error : new Failure({ ...ownProblem("unreachable"), detail: String(error) });
+
+/** Reads an error answer; one that is no problem document, as of a proxy, is named by its status. */
+export async function toFailure(response: Response): Promise<Failure> {
+  const seconds = Number(response.headers.get("retry-after"));
+  const retryAfter = seconds > 0 ? seconds : null;
+  const body: unknown = await response.json().catch(() => null);
+  if (body && typeof body === "object" && "code" in body) return new Failure(body as Problem, retryAfter);
+  const code = response.status === 413 ? "image_too_large" : "unreachable";
+  return new Failure({ ...ownProblem(code), status: response.status }, retryAfter);
+}
+
+/** Any error as a failure. */
+export const asFailure = (error: unknown): Failure => unreachable(error);

@@ -1,0 +1,65 @@
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { Remedy } from "../../api/problems";
+import { useAddress } from "../../studio/address";
+import { useStudio } from "../../studio/StudioProvider";
+import type { Studio, Task } from "../../studio/studio";
+import { OutfitTray } from "../outfit/OutfitTray";
+import { KeyDialog } from "../problem/KeyDialog";
+import { ProblemCard } from "../problem/ProblemCard";
+import { EmptyResult } from "../result/EmptyResult";
+import shell from "../shell/Shell.module.css";
+import { Outcome } from "./Outcome";
+import { useCurrent } from "./useCurrent";
+import { useRepeat } from "./useRepeat";
+import type { useRun } from "./useRun";
+
+interface Props {
+  task: Task;
+  order: ReturnType<typeof useRun>;
+  onRun(studio?: Studio): void;
+}
+
+/** Brings what has to be changed into view, with the focus on it. */
+function show(selector: string): void {
+  const target = document.querySelector<HTMLElement>(selector);
+  target?.closest("details")?.setAttribute("open", "");
+  target?.scrollIntoView({ block: "center" });
+  target?.focus();
+}
+
+/** Does what mends a problem. */
+function useRemedies({ order, onRun }: Omit<Props, "task">, askForKey: () => void) {
+  const [, dispatch] = useStudio();
+  return (kind: Remedy) => {
+    if (kind === "wait" || kind === "retry") return onRun();
+    order.reset();
+    if (kind === "key") askForKey();
+    else if (kind === "options") show("[data-drawer] summary");
+    else if (kind === "mask") dispatch({ type: "mask", mask: null });
+    else show(`[data-slot="${kind}"] button`);
+  };
+}
+
+/** What comes of the pictures: an example, a job on its way, its result, or a problem. */
+export function Stage({ task, order, onRun }: Props) {
+  const { t } = useTranslation();
+  const [, go] = useAddress();
+  const { entry, mates } = useCurrent(task);
+  const { repeat, showcase } = useRepeat(onRun);
+  const [asking, setAsking] = useState(false);
+  const onRemedy = useRemedies({ order, onRun }, () => setAsking(true));
+  return (
+    <section className={shell.stage} aria-label={t("stage.title")} data-stage-area>
+      {order.error ? (
+        <ProblemCard failure={order.error} onRemedy={onRemedy} />
+      ) : entry ? (
+        <Outcome entry={entry} onRemedy={onRemedy} onRepeat={repeat} />
+      ) : (
+        <EmptyResult task={task} busy={order.isPending} onTry={showcase} />
+      )}
+      {entry && <OutfitTray entries={mates} chosen={entry.id} onChoose={(id) => go({ job: id })} />}
+      {asking && <KeyDialog onClose={() => setAsking(false)} />}
+    </section>
+  );
+}

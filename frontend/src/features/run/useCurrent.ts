@@ -1,0 +1,43 @@
+import { useEffect } from "react";
+import { readJob } from "../../api/jobs";
+import { useAddress } from "../../studio/address";
+import type { Task } from "../../studio/studio";
+import { DEFAULTS } from "../../studio/studio";
+import type { Entry } from "../history/store";
+import { addEntries } from "../history/store";
+import { useHistory, useHistoryChanged } from "../history/useHistory";
+
+/** Takes a job into the history whose address came from somewhere else; its inputs stay unknown. */
+async function adopt(id: string): Promise<void> {
+  const job = await readJob(id);
+  const created = Date.parse(job.created);
+  const unknown = {
+    options: DEFAULTS,
+    person: null,
+    second: null,
+    mask: null,
+    findings: [],
+    made: [],
+    problem: null,
+  };
+  const { task, model, demonstration } = job;
+  await addEntries([{ id, task, batch: null, created, state: "queued", model, demonstration, ...unknown }]);
+}
+
+/** The job of the address, if it is of this task, and the others that were handed in with it. */
+export function useCurrent(task: Task): { entry: Entry | null; mates: Entry[] } {
+  const [{ job }, go] = useAddress();
+  const { data: history } = useHistory();
+  const changed = useHistoryChanged();
+  const found = history?.find(({ id }) => id === job);
+  const stranger = history && job && !found ? job : null;
+
+  useEffect(() => {
+    if (!stranger) return;
+    adopt(stranger).then(changed, () => go({ job: null }));
+  }, [stranger, changed, go]);
+
+  const entry = found?.task === task ? found : null;
+  const mates = entry?.batch ? (history ?? []).filter(({ batch }) => batch === entry.batch) : [];
+  return { entry, mates };
+}
