@@ -60,7 +60,6 @@ export function Progress({ live, before, cancelling, onCancel }: Props) {
       <div className={styles.forming}>
         {before && <img src={before} alt="" className={styles.ghost} />}
         {preview && <img src={preview} alt={t("run.preview")} className={styles.preview} />}
-        <span className={styles.sheen} />
       </div>
       <div className={styles.report}>
         <div className={styles.line}>

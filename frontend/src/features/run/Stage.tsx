@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Remedy } from "../../api/problems";
 import { useAddress } from "../../studio/address";
@@ -41,6 +41,9 @@ function useRemedies({ order, onRun }: Omit<Props, "task">, askForKey: () => voi
   };
 }
 
+/** Whether the result lies below the options, out of sight. */
+const stacked = () => window.matchMedia("(max-width: 1080px)").matches;
+
 /** What comes of the pictures: an example, a job on its way, its result, or a problem. */
 export function Stage({ task, order, onRun }: Props) {
   const { t } = useTranslation();
@@ -48,9 +51,13 @@ export function Stage({ task, order, onRun }: Props) {
   const { entry, mates } = useCurrent(task);
   const { repeat, showcase } = useRepeat(onRun);
   const [asking, setAsking] = useState(false);
+  const area = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (order.isPending && stacked()) area.current?.scrollIntoView({ block: "start" });
+  }, [order.isPending]);
   const onRemedy = useRemedies({ order, onRun }, () => setAsking(true));
   return (
-    <section className={shell.stage} aria-label={t("stage.title")} data-stage-area>
+    <section ref={area} className={shell.stage} aria-label={t("stage.title")} data-stage-area>
       {order.error ? (
         <ProblemCard failure={order.error} onRemedy={onRemedy} />
       ) : entry ? (
