@@ -2,7 +2,7 @@ import type { Job } from "./client";
 import { API } from "./client";
 import type { components } from "./schema.gen";
 
-export type Progress = components["schemas"]["Progress"] & { preview?: string | null };
+export type Progress = components["schemas"]["ProgressOut"] & { preview?: string | null };
 
 export interface Listener {
   state(job: Job): void;

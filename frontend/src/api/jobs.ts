@@ -49,9 +49,9 @@ export async function submit(studio: Studio, task: Task): Promise<Job[]> {
 
 /** The state of a job; throws a Failure, also where the job is gone. */
 export const readJob = (id: string): Promise<Job> =>
-  answer(client.GET("/jobs/{id}", { params: { path: { id } } }));
+  answer(client.GET("/jobs/{job_id}", { params: { path: { job_id: id } } }));
 
 /** Cancels a job that is not finished; deletes one that is. Throws a Failure. */
 export async function dropJob(id: string): Promise<void> {
-  await client.DELETE("/jobs/{id}", { params: { path: { id } } });
+  await client.DELETE("/jobs/{job_id}", { params: { path: { job_id: id } } });
 }

@@ -29,10 +29,10 @@ const CODES: [RegExp, Remedy][] = [
   [/^(no_person|person_|bad_person)/, "person"],
   [/^no_garment$/, "garment"],
   [/mask/, "mask"],
-  [/^(parameter_|unknown_)/, "options"],
-  [/^(unauthorized|forbidden|bad_key|missing_key|wrong_key|unknown_key|invalid_key)/, "key"],
+  [/^(parameter_out_of_range|unknown_)/, "options"],
+  [/^(key_required|invalid_key|not_allowed)$/, "key"],
   [
-    /^(queue_full|model_loading|rate_|too_many_requests|service_unavailable|unavailable|draining|stopping)/,
+    /^(queue_full|model_loading|rate_limited|too_many_jobs|too_much|unavailable|stopping|storage_unavailable)$/,
     "wait",
   ],
 ];

@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import de from "./de.json";
 import en from "./en.json";
 import zh from "./zh.json";
 
-const ERRORS = readFileSync(resolve(import.meta.dirname, "../../../model/leffa/errors.py"), "utf8");
+const PACKAGE = resolve(import.meta.dirname, "../../../model/leffa");
+const ERRORS = readFileSync(resolve(PACKAGE, "errors.py"), "utf8");
 
 /** The codes of the service's errors, without those of files named on the command line. */
 function codesOfService(): string[] {
@@ -15,6 +16,14 @@ function codesOfService(): string[] {
     (text) => /^ {4}code(?:: ClassVar\[str\])?(?:, \w+)* = "(\w+)"/m.exec(text)?.[1],
   );
   return named.filter((code) => code !== undefined);
+}
+
+/** The codes of what the pre-flight check notices. */
+function codesOfCheck(): string[] {
+  const folder = resolve(PACKAGE, "preflight");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".py"));
+  const text = files.map((name) => readFileSync(resolve(folder, name), "utf8")).join("\n");
+  return [...text.matchAll(/Finding\(\s*"(\w+)"/g)].map(([, code]) => code ?? "");
 }
 
 function keys(texts: object, before = ""): string[] {
@@ -27,6 +36,12 @@ test("every error that the service can send has a title and a fix", () => {
   const codes = codesOfService();
   expect(codes.length).toBeGreaterThan(25);
   expect(codes.filter((code) => !(code in en.problem))).toEqual([]);
+});
+
+test("everything that the check notices has a text", () => {
+  const codes = codesOfCheck();
+  expect(codes.length).toBeGreaterThan(8);
+  expect(codes.filter((code) => !(code in en.finding))).toEqual([]);
 });
 
 test.each([

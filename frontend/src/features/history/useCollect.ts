@@ -14,7 +14,7 @@ const NOT_FOUND = 404;
 
 async function collect(id: string, job: Job): Promise<void> {
   const made = await Promise.all(
-    job.images.map(async ({ seed, links }) => ({ seed, blob: await picture(links.image) })),
+    job.images.map(async ({ seed, links }) => ({ seed, blob: await picture(links.image ?? "") })),
   );
   await changeEntry(id, {
     state: job.state,

@@ -10,7 +10,8 @@ import { useHistory, useHistoryChanged } from "../history/useHistory";
 /** Takes a job into the history whose address came from somewhere else; its inputs stay unknown. */
 async function adopt(id: string): Promise<void> {
   const job = await readJob(id);
-  const created = Date.parse(job.created);
+  if (job.task !== "tryon" && job.task !== "pose") throw new Error("not a picture");
+  const created = Date.parse(job.created ?? "") || Date.now();
   const unknown = {
     options: DEFAULTS,
     person: null,
