@@ -20,15 +20,19 @@ work="$(cd "$3" && pwd)"
 sed -e "s|\${PAGE_PORT}|$port|" -e "s|\${API_ADDRESS}|$api|" -e "s|\${PAGE_ROOT}|$root/frontend/dist|" \
   "$root/frontend/nginx.conf.template" | grep -v '^# ' >"$work/page.conf"
 
-types=/etc/nginx/mime.types
+# Started by root, nginx would change to a user who may not read these folders.
+as_root=""
+[[ "$(id -u)" -ne 0 ]] || as_root="user root;"
+
 cat >"$work/nginx.conf" <<CONF
+$as_root
 daemon off;
 worker_processes auto;
 pid $work/nginx.pid;
-error_log stderr warn;
+error_log stderr error;
 events {}
 http {
-  include $types;
+  include /etc/nginx/mime.types;
   types { application/manifest+json webmanifest; }
   access_log off;
   sendfile on;
