@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
@@ -56,8 +57,17 @@ def create_app(settings: Settings, load: Callable[[str], Model] | None = None) -
     for module in (pictures, jobs, checks, openai, health, models):
         app.include_router(module.router)
     document.install(app)
-    app.add_api_route("/", _home, include_in_schema=False, response_class=RedirectResponse)
+    _add_page(app, settings.page)
     return app
+
+
+def _add_page(app: FastAPI, folder: Path) -> None:
+    """The built page at /, where there is one, and the same calls once more under /api, where it looks."""
+    if (folder / "index.html").is_file():
+        app.mount("/api", app.router)
+        app.frontend("/", directory=folder, fallback="index.html")
+    else:
+        app.add_api_route("/", _home, include_in_schema=False, response_class=RedirectResponse)
 
 
 def _engine(settings: Settings, load: Callable[[str], Model] | None) -> Engine:
