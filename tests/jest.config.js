@@ -1,8 +1,8 @@
 /** The browser suite: one browser and one service at a time, on the real stack. */
 module.exports = {
-	testMatch: ["<rootDir>/*.test.js"],
-	globalSetup: "<rootDir>/support/start.js",
-	globalTeardown: "<rootDir>/support/stop.js",
-	maxWorkers: 1,
-	testTimeout: 60_000,
+  testMatch: ["<rootDir>/*.test.js"],
+  globalSetup: "<rootDir>/support/start.js",
+  globalTeardown: "<rootDir>/support/stop.js",
+  maxWorkers: 1,
+  testTimeout: 40_000,
 };

@@ -1,4 +1,4 @@
 /** After the last test. */
 module.exports = async () => {
-	await globalThis.stack?.stop();
+  await globalThis.stack?.stop();
 };

@@ -1,0 +1,116 @@
+const {
+  DESK,
+  launch,
+  PHONE,
+  result,
+  run,
+  screenshot,
+  takeExample,
+  upload,
+  visit,
+} = require("./support/browser");
+
+const TABLET = { width: 768, height: 1024 };
+const FINGER = 44;
+
+let browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+const tooWide = (page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+describe.each([
+  ["phone", PHONE],
+  ["tablet", TABLET],
+  ["desk", DESK],
+])("%s", (name, viewport) => {
+  test.each(["light", "dark"])("%s: nothing sticks out, from the beginning to the result", async (theme) => {
+    const page = await visit(browser, { viewport, theme });
+    expect(await tooWide(page)).toBeLessThanOrEqual(0);
+    await screenshot(page, `beginning-${name}-${theme}`);
+    await takeExample(page, "person", 2);
+    await takeExample(page, "garment", 2);
+    await run(page);
+    await page.waitForSelector("[data-stage] img");
+    expect(await tooWide(page)).toBeLessThanOrEqual(0);
+    await screenshot(page, `running-${name}-${theme}`);
+    await result(page);
+    expect(await tooWide(page)).toBeLessThanOrEqual(0);
+    await screenshot(page, `result-${name}-${theme}`);
+    expect(page.faults).toEqual([]);
+    await page.browserContext().close();
+  });
+});
+
+test.each(["de", "zh"])("%s: the longest words fit on a phone", async (language) => {
+  const page = await visit(browser, { viewport: PHONE });
+  await page.select("header select", language);
+  await page.waitForFunction((code) => document.documentElement.lang === code, {}, language);
+  expect(await tooWide(page)).toBeLessThanOrEqual(0);
+  await screenshot(page, `beginning-phone-${language}`);
+  await page.browserContext().close();
+});
+
+test("a very wide photo stays inside its frame", async () => {
+  const page = await visit(browser, { viewport: PHONE });
+  await upload(page, "person", "wide.png");
+  await page.waitForSelector("[data-slot=person] img[src^='blob:']");
+  expect(await tooWide(page)).toBeLessThanOrEqual(0);
+  await page.browserContext().close();
+});
+
+test("everything that a finger presses on a phone is large enough", async () => {
+  const page = await visit(browser, { viewport: PHONE });
+  await page.$eval("[data-drawer]", (drawer) => {
+    drawer.open = true;
+  });
+  const small = await page.$$eval(
+    "button, select, summary, label:has(input), input[type=range], a",
+    (all, least) =>
+      all
+        .map((one) => ({ box: one.getBoundingClientRect(), what: one.outerHTML.slice(0, 80) }))
+        .filter(({ box }) => box.width > 0 && (box.height < least - 6 || box.width < least - 6))
+        .map(({ box, what }) => `${Math.round(box.width)}x${Math.round(box.height)} ${what}`),
+    FINGER,
+  );
+  expect(small).toEqual([]);
+  await page.browserContext().close();
+});
+
+test("nothing moves while the page loads or a picture is chosen, and it can be used within two seconds", async () => {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  await page.setViewport(DESK);
+  await page.evaluateOnNewDocument(() => {
+    window.shifted = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const begun = Date.now();
+  await page.goto(process.env.LEFFA_PAGE, { waitUntil: "domcontentloaded" });
+  await page.waitForSelector('[data-slot="person"] button');
+  expect(Date.now() - begun).toBeLessThan(2000);
+  await new Promise((done) => setTimeout(done, 1000));
+  expect(await page.evaluate(() => window.shifted)).toBeLessThan(0.02);
+  await context.close();
+});
+
+test("who asks for less motion gets none", async () => {
+  const page = await visit(browser);
+  await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]);
+  const duration = await page.$eval("[data-run]", (button) => getComputedStyle(button).transitionDuration);
+  expect(Number.parseFloat(duration)).toBeLessThan(0.001);
+  await page.browserContext().close();
+});
+
+test("the chosen theme outlives a reload and never flashes", async () => {
+  const page = await visit(browser, { theme: "light" });
+  await page.$$eval("header button", (buttons) => buttons.at(-1).click());
+  await page.reload({ waitUntil: "domcontentloaded" });
+  expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
+  await page.browserContext().close();
+});

@@ -1,0 +1,73 @@
+const { mkdtempSync, rmSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+const { end, freePort, startPage } = require("./support/stack");
+
+const get = (path, options) => fetch(process.env.LEFFA_PAGE + path, options);
+
+test("the page comes with a strict policy and is asked for anew each time", async () => {
+  const { headers } = await get("/");
+  const policy = headers.get("content-security-policy");
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).not.toContain("unsafe");
+  expect(headers.get("cache-control")).toBe("no-cache");
+  expect(headers.get("x-content-type-options")).toBe("nosniff");
+  expect(headers.get("referrer-policy")).toBe("no-referrer");
+});
+
+test("its files are kept for ever and come compressed", async () => {
+  const page = await (await get("/")).text();
+  const [script] = page.match(/\/assets\/[\w.-]+\.js/);
+  const { headers } = await get(script, { headers: { "Accept-Encoding": "gzip" } });
+  expect(headers.get("cache-control")).toContain("immutable");
+  expect(headers.get("content-encoding")).toBe("gzip");
+});
+
+test("the page loads nothing from elsewhere", async () => {
+  const page = await (await get("/")).text();
+  expect(page.match(/(src|href)="(https?:)?\/\//g)).toBeNull();
+  expect(page).not.toMatch(/<script(?![^>]*src=)/);
+  expect(page).not.toContain("<style");
+});
+
+test("any address is the page, but a missing file is missing", async () => {
+  expect((await get("/some/where")).status).toBe(200);
+  expect((await get("/assets/gone.js")).status).toBe(404);
+});
+
+test("the API answers below /api, and its addresses lead back there", async () => {
+  expect((await get("/api/health")).status).toBe(200);
+  const answer = await get("/api/jobs/unknown");
+  expect(answer.status).toBe(404);
+  expect(answer.headers.get("content-type")).toContain("application/problem+json");
+});
+
+test("a service that is down is told as a problem, with the seconds to wait", async () => {
+  const work = mkdtempSync(join(tmpdir(), "leffa-down-"));
+  const port = await freePort();
+  const nginx = await startPage(port, await freePort(), work);
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}/api/health`);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("5");
+    expect((await answer.json()).code).toBe("unavailable");
+  } finally {
+    await end(nginx);
+    rmSync(work, { recursive: true, force: true });
+  }
+});
+
+test("events arrive one by one, not all at the end", async () => {
+  const examples = join(__dirname, "test-assets");
+  const { openAsBlob } = require("node:fs");
+  const form = new FormData();
+  form.append("human_image", await openAsBlob(join(examples, "person-2.png")), "person.png");
+  form.append("garment_image", await openAsBlob(join(examples, "garment-3.png")), "garment.png");
+  form.append("inference_steps", "40");
+  const job = await (await get("/api/jobs", { method: "POST", body: form })).json();
+  const arrivals = [];
+  const { body } = await get(`/api/jobs/${job.id}/events`);
+  for await (const _ of body) arrivals.push(Date.now());
+  expect(arrivals.length).toBeGreaterThan(3);
+  expect(arrivals.at(-1) - arrivals[0]).toBeGreaterThan(300);
+});
