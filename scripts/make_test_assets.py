@@ -1,4 +1,4 @@
-"""Fills tests/test-assets: the examples, synthetic pictures, and files that must be refused. Works offline."""
+"""Fills tests/test-assets: the examples, and files made of them that must be mended or refused."""
 
 import shutil
 import sys

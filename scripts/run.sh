@@ -7,7 +7,8 @@ usage() {
   cat <<'TEXT'
 Usage: bash scripts/run.sh [--setup-only | --help]
 
-Makes .venv if need be, starts the service and prints its addresses and a try-on to paste.
+Makes .venv and builds the page if need be, starts the service and prints its addresses and a try-on to paste.
+The page comes from nginx on port 3000 (PAGE_PORT) where nginx is installed, else from the service itself.
 Ctrl-C stops it. Settings come from the environment or from .env; .env.example lists them.
 
   --setup-only  make or renew .venv, start nothing
@@ -17,7 +18,7 @@ TEXT
 
 # Fails when something listens on the port already.
 check_port() {
-  "$VENV/bin/python" - "$1" "$2" 2>/dev/null <<'PY' || fail "Port $2 is taken; choose another: PORT=8001 bash scripts/run.sh"
+  "$VENV/bin/python" - "$1" "$2" 2>/dev/null <<'PY' || fail "Port $2 is taken; choose another: $3 bash scripts/run.sh"
 import socket, sys
 with socket.socket() as probe:
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -45,10 +46,33 @@ while True:
 PY
 }
 
+# Builds the page where Node is installed and its sources are newer than what was built.
+build_page() {
+  if ! command -v npm >/dev/null; then
+    echo "Node.js is not installed: the API is served without its page."
+    return
+  fi
+  [[ -z "$(find frontend -newer frontend/dist/index.html -type f -not -path '*/node_modules/*' \
+    -not -path '*/dist/*' -print -quit 2>&1)" ]] && return
+  echo "Building the page (the first time takes a minute)"
+  (cd frontend && npm ci --silent && npm run --silent build)
+}
+
+# Starts nginx before the service, on the same address; says where the page is.
+start_page() {
+  page="$address"
+  [[ -f frontend/dist/index.html ]] || page="none (see above)"
+  [[ -f frontend/dist/index.html ]] && command -v nginx >/dev/null || return 0
+  check_port "$host" "$page_port" "PAGE_PORT=3001"
+  bash scripts/serve_page.sh "$host:$page_port" "${address#http://}" .leffa/nginx &
+  nginx=$!
+  page="${address%:*}:$page_port"
+}
+
 stop() {
   trap - INT TERM
-  kill -TERM "$service" 2>/dev/null || true
-  wait "$service" 2>/dev/null || true
+  kill -TERM ${nginx:-} "$service" 2>/dev/null || true
+  wait ${nginx:-} "$service" 2>/dev/null || true
 }
 
 announce() {
@@ -56,6 +80,7 @@ announce() {
   cat <<TEXT
 
 Leffa Virtual Try-On is ready.
+  page     $2
   service  $1
   docs     $1/docs
   health   $1/health
@@ -78,14 +103,17 @@ if [[ ! -f "$VENV/.installed-test" ]]; then
 else
   install test model/requirements-dev.txt # holds all that serving needs
 fi
+build_page
 [[ "${1:-}" == --setup-only ]] && exit
 
 read -r host port < <("$VENV/bin/python" -c 'from leffa.settings import Settings; s = Settings(); print(s.host, s.port)')
-check_port "$host" "$port"
+check_port "$host" "$port" "PORT=8001"
+page_port="${PAGE_PORT:-3000}"
 [[ "$host" == 0.0.0.0 ]] && address="http://127.0.0.1:$port" || address="http://$host:$port"
 "$VENV/bin/leffa" serve &
 service=$!
 trap 'stop; exit 130' INT TERM
 wait_until_healthy "$address" || { stop; fail "The service did not start."; }
-announce "$address"
+start_page
+announce "$address" "$page"
 wait "$service"

@@ -4,20 +4,20 @@ set -euo pipefail
 
 if [[ $# -ne 3 || "$1" == -* ]]; then
   cat <<'TEXT'
-Usage: bash scripts/serve_page.sh PORT API_ADDRESS WORK_FOLDER
+Usage: bash scripts/serve_page.sh LISTEN API_ADDRESS WORK_FOLDER
 
 Renders frontend/nginx.conf.template into WORK_FOLDER and runs nginx on it; Ctrl-C or SIGTERM stops it.
-frontend/dist must have been built. API_ADDRESS is host:port of the service.
+frontend/dist must have been built. LISTEN is a port or address:port, API_ADDRESS host:port of the service.
 TEXT
   exit 2
 fi
 
-port="$1" api="$2"
+listen="$1" api="$2"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 mkdir -p "$3"
 work="$(cd "$3" && pwd)"
 
-sed -e "s|\${PAGE_PORT}|$port|" -e "s|\${API_ADDRESS}|$api|" -e "s|\${PAGE_ROOT}|$root/frontend/dist|" \
+sed -e "s|\${PAGE_LISTEN}|$listen|" -e "s|\${API_ADDRESS}|$api|" -e "s|\${PAGE_ROOT}|$root/frontend/dist|" \
   "$root/frontend/nginx.conf.template" | grep -v '^# ' >"$work/page.conf"
 
 # Started by root, nginx would change to a user who may not read these folders.

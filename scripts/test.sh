@@ -38,3 +38,23 @@ ruff format --check .
 ruff check .
 (cd model && mypy leffa main.py && lint-imports)
 pytest ${selection[@]+"${selection[@]}"} "$@"
+
+# The page: its own checks and tests, then the browser suite, where Node, Chromium and nginx are installed.
+if ! command -v npm >/dev/null; then
+  echo "Node.js is not installed: the page is not checked."
+  exit
+fi
+document="$(mktemp)"
+trap 'rm -f "$document"' EXIT
+python - >"$document" <<'PY'
+import json
+from leffa.service.app import create_app
+from leffa.settings import Settings
+print(json.dumps(create_app(Settings(_env_file=None, retention_hours=0)).openapi()))
+PY
+(cd frontend && npm ci --silent && npm run check && npm run --silent types -- "$document" --check && npm test && npm run build)
+if [[ -x "${CHROMIUM:-/usr/bin/chromium}" ]] && command -v nginx >/dev/null; then
+  (cd tests && npm ci --silent && npm run check && npm test)
+else
+  echo "Chromium or nginx is not installed: the browser suite is left out."
+fi

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(20, alias="LEFFA_MAX_UPLOAD_MB", ge=1, description="most megabytes a picture")
     max_megapixels: int = Field(40, alias="LEFFA_MAX_MEGAPIXELS", ge=1, description="most megapixels")
     page: Path = Field(
-        Path("frontend/dist"), alias="LEFFA_PAGE", description="folder of the built page, served at / if there"
+        Path("frontend/dist"), alias="LEFFA_PAGE", description="folder of the built page, served at /"
     )
     upload_seconds: int = Field(
         60, alias="LEFFA_UPLOAD_SECONDS", ge=1, description="most seconds that a request may take to arrive"

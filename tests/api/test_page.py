@@ -1,4 +1,4 @@
-"""The built page: served by the service itself where no nginx is, with the API below /api, where the page looks."""
+"""The built page: served by the service itself where no nginx is, with the API below /api as well."""
 
 from pathlib import Path
 

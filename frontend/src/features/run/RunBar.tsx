@@ -16,6 +16,12 @@ export function RunBar({ task, pending, onRun }: Props) {
   const { t } = useTranslation();
   const [studio] = useStudio();
   const ready = isReady(studio, task);
+  const count = studio.garments.length;
+  const label = pending
+    ? t("run.sending")
+    : count > 1 && task === "tryon"
+      ? t("run.several", { count })
+      : t(`run.${task}`);
   const missing = studio.person ? (task === "pose" ? "pose" : "garment") : "person";
   return (
     <div className={styles.bar}>
@@ -28,11 +34,7 @@ export function RunBar({ task, pending, onRun }: Props) {
         data-run
         onClick={onRun}
       >
-        {pending
-          ? t("run.sending")
-          : task === "pose"
-            ? t("run.pose")
-            : t("run.tryon", { count: studio.garments.length || 1 })}
+        {label}
       </Button>
       <p id="run-why" className={ready ? "hidden" : styles.why}>
         {ready ? t("run.shortcut") : t(`run.missing.${missing}`)}
