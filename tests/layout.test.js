@@ -72,7 +72,7 @@ test("everything that a finger presses on a phone is large enough", async () => 
     (all, least) =>
       all
         .map((one) => ({ box: one.getBoundingClientRect(), what: one.outerHTML.slice(0, 80) }))
-        .filter(({ box }) => box.width > 0 && (box.height < least - 6 || box.width < least - 6))
+        .filter(({ box }) => box.width > 0 && (box.height < least || box.width < least))
         .map(({ box, what }) => `${Math.round(box.width)}x${Math.round(box.height)} ${what}`),
     FINGER,
   );

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useStudio } from "../../studio/StudioProvider";
 import type { Task } from "../../studio/studio";
@@ -7,22 +7,36 @@ import { Icon } from "../../ui/Icon";
 import { inForce, useModels } from "../options/useModels";
 import styles from "./DemoNote.module.css";
 
-const KEPT = "leffa.demo-note";
+const DISMISSED = "leffa.demo-note";
+const SERVED = "leffa.demo-served";
 const COMMAND = { tryon: "leffa weights pull viton_hd", pose: "leffa weights pull pose_transfer" };
+
+/**
+ * Whether a demonstration model answers; `null` until that is known. What it was last time is remembered, so
+ * that the note's room is kept from the first paint on and nothing moves when it comes.
+ */
+function useDemonstration(task: Task): { known: boolean | null; expected: boolean } {
+  const [{ options }] = useStudio();
+  const { data: models } = useModels();
+  const known = models ? (inForce(models, task, options)?.demonstration ?? false) : null;
+  useEffect(() => {
+    if (known !== null) localStorage.setItem(SERVED, String(known));
+  }, [known]);
+  return { known, expected: localStorage.getItem(SERVED) !== "false" };
+}
 
 /** Says that a demonstration model answers, and how to get the real one. Dismissed for this visit only. */
 export function DemoNote({ task }: { task: Task }) {
   const { t } = useTranslation();
-  const [{ options }] = useStudio();
-  const { data: models = [] } = useModels();
-  const [dismissed, setDismissed] = useState(() => sessionStorage.getItem(KEPT) === "dismissed");
-  if (dismissed || !inForce(models, task, options)?.demonstration) return null;
+  const { known, expected } = useDemonstration(task);
+  const [dismissed, setDismissed] = useState(() => sessionStorage.getItem(DISMISSED) !== null);
+  if (dismissed || !(known ?? expected)) return null;
   const dismiss = () => {
-    sessionStorage.setItem(KEPT, "dismissed");
+    sessionStorage.setItem(DISMISSED, "yes");
     setDismissed(true);
   };
   return (
-    <aside className={styles.note} aria-label={t("demo.label")}>
+    <aside className={styles.note} data-known={known !== null} aria-label={t("demo.label")}>
       <Icon name="info" />
       <p>
         <strong>{t("demo.label")}.</strong> {t("demo.text")} <code>{COMMAND[task]}</code>

@@ -9,13 +9,14 @@ import type { Slot } from "./useIntake";
 interface Props {
   slot: Slot;
   photo: Photo;
-  extra: ReactNode;
+  /** What was noticed about it; lies over its lower edge, so that nothing moves when it arrives. */
+  notes: ReactNode;
   onChange(): void;
   onRemove(): void;
 }
 
 /** The chosen picture with its buttons. */
-export function CardPicture({ slot, photo, extra, onChange, onRemove }: Props) {
+export function CardPicture({ slot, photo, notes, onChange, onRemove }: Props) {
   const { t } = useTranslation();
   const url = useObjectUrl(photo.blob);
   return (
@@ -27,11 +28,11 @@ export function CardPicture({ slot, photo, extra, onChange, onRemove }: Props) {
         <Button icon="image" iconOnly onClick={onChange}>
           {t(`slot.${slot}.change`)}
         </Button>
-        {extra}
         <Button icon="close" iconOnly onClick={onRemove}>
           {t(`slot.${slot}.remove`)}
         </Button>
       </div>
+      <div className={styles.notes}>{notes}</div>
     </>
   );
 }

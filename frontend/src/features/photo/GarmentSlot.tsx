@@ -18,8 +18,13 @@ export function GarmentSlot({ pasteHere, findings }: Props) {
   const remove = (id: string) =>
     dispatch({ type: "garments", photos: garments.filter((garment) => garment.id !== id) });
   return (
-    <PhotoCard slot="garment" photo={photo} pasteHere={pasteHere} onRemove={() => photo && remove(photo.id)}>
-      <Findings findings={findings} />
+    <PhotoCard
+      slot="garment"
+      photo={photo}
+      pasteHere={pasteHere}
+      onRemove={() => photo && remove(photo.id)}
+      notes={<Findings findings={findings} />}
+    >
       {garments.length > 0 && (
         <Garments
           garments={garments}

@@ -27,8 +27,8 @@ export function PersonSlot({ task, pasteHere, findings }: Props) {
       photo={person}
       pasteHere={pasteHere}
       onRemove={() => dispatch({ type: "person", photo: null })}
+      notes={<Findings findings={findings} />}
     >
-      <Findings findings={findings} />
       {masks && (
         <Button
           look={mask ? "plain" : "quiet"}

@@ -17,8 +17,8 @@ interface Props {
   /** Whether a pasted picture comes here when no card has the focus. */
   pasteHere: boolean;
   onRemove(): void;
-  /** Further buttons on the picture. */
-  extra?: React.ReactNode;
+  /** What was noticed about the picture. */
+  notes?: React.ReactNode;
   /** What belongs under the picture. */
   children?: React.ReactNode;
 }
@@ -37,7 +37,7 @@ function usePaste(slot: Slot, pasteHere: boolean, take: (files: File[]) => void)
 }
 
 /** One picture of the studio: choose, drop, paste, photograph or take an example; look at it; remove it. */
-export function PhotoCard({ slot, photo, pasteHere, onRemove, extra, children }: Props) {
+export function PhotoCard({ slot, photo, pasteHere, onRemove, notes, children }: Props) {
   const { t } = useTranslation();
   const intake = useIntake(slot);
   const several = slot === "garment";
@@ -54,7 +54,7 @@ export function PhotoCard({ slot, photo, pasteHere, onRemove, extra, children }:
           {...zone.getInputProps({ accept: "image/*", "aria-label": t(`slot.${slot}.choose`), tabIndex: -1 })}
         />
         {photo ? (
-          <CardPicture slot={slot} photo={photo} onChange={zone.open} onRemove={onRemove} extra={extra} />
+          <CardPicture slot={slot} photo={photo} onChange={zone.open} onRemove={onRemove} notes={notes} />
         ) : (
           <EmptyCard slot={slot} busy={intake.isPending} onChoose={zone.open} onPhoto={take} />
         )}

@@ -1,29 +1,17 @@
 import { useTranslation } from "react-i18next";
-import type { Task } from "../../studio/studio";
 import { Button } from "../../ui/Button";
-import { Icon } from "../../ui/Icon";
 import { SHOWCASE } from "../photo/examples";
 import { Compare } from "./Compare";
 import styles from "./Result.module.css";
 
 interface Props {
-  task: Task;
   busy: boolean;
   onTry(): void;
 }
 
 /** Before anything was made: a finished example, and one press to make the first. */
-export function EmptyResult({ task, busy, onTry }: Props) {
+export function EmptyResult({ busy, onTry }: Props) {
   const { t } = useTranslation();
-  if (task === "pose") {
-    return (
-      <div className={styles.emptyPose}>
-        <Icon name="person" size={40} />
-        <h2>{t("pose.title")}</h2>
-        <p>{t("pose.text")}</p>
-      </div>
-    );
-  }
   return (
     <div className={styles.result}>
       <h2 className={styles.heading}>

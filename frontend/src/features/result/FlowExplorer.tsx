@@ -86,10 +86,12 @@ export function FlowExplorer({ entry, number, result, garment }: Props) {
           {garmentUrl && <img src={garmentUrl} alt={t("inspector.inGarment")} />}
           <Dot at={from} />
         </div>
-        <figcaption role="status">
-          {from
-            ? t("inspector.from", { x: percent(from.x), y: percent(from.y) })
-            : t("inspector.fromElsewhere")}
+        <figcaption>
+          <span role="status">
+            {from
+              ? t("inspector.from", { x: percent(from.x), y: percent(from.y) })
+              : t("inspector.fromElsewhere")}
+          </span>
         </figcaption>
       </figure>
     </div>

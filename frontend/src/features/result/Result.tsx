@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useObjectUrl } from "../../studio/useObjectUrl";
+import { Button } from "../../ui/Button";
 import type { Entry } from "../history/store";
 import { Findings } from "../photo/Findings";
 import { Compare } from "./Compare";
@@ -44,12 +45,14 @@ export function Result({ entry, onAgain, onVariants }: Props) {
       <div className={styles.view}>
         {after && compares && <Compare before={before} after={after} alt={alt} label={t("result.compare")} />}
         {after && !compares && <img className={styles.single} src={after} alt={alt} />}
+        <Button className={styles.zoomIn} icon="zoom" iconOnly onClick={() => setZoomed(true)}>
+          {t("result.zoom")}
+        </Button>
       </div>
       <Variants made={entry.made} chosen={number} onChoose={setNumber} />
       <Toolbar
         entry={entry}
         made={made}
-        onZoom={() => setZoomed(true)}
         onAgain={() => onAgain(entry, made.seed)}
         onVariants={() => onVariants(entry)}
       />

@@ -11,13 +11,12 @@ import { asFile, canShare, download, share } from "./share";
 interface Props {
   entry: Entry;
   made: Made;
-  onZoom(): void;
   onAgain(): void;
   onVariants(): void;
 }
 
 /** What can be done with a result. */
-export function Toolbar({ entry, made, onZoom, onAgain, onVariants }: Props) {
+export function Toolbar({ entry, made, onAgain, onVariants }: Props) {
   const { t } = useTranslation();
   const [, go] = useAddress();
   const [, dispatch] = useStudio();
@@ -48,9 +47,6 @@ export function Toolbar({ entry, made, onZoom, onAgain, onVariants }: Props) {
       </Button>
       <Button icon="lock" disabled={!entry.person} onClick={onAgain}>
         {t("result.again")}
-      </Button>
-      <Button icon="zoom" iconOnly onClick={onZoom}>
-        {t("result.zoom")}
       </Button>
     </section>
   );

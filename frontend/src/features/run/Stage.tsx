@@ -5,6 +5,7 @@ import { useAddress } from "../../studio/address";
 import { useStudio } from "../../studio/StudioProvider";
 import type { Studio, Task } from "../../studio/studio";
 import { OutfitTray } from "../outfit/OutfitTray";
+import { EmptyPose } from "../pose/EmptyPose";
 import { KeyDialog } from "../problem/KeyDialog";
 import { ProblemCard } from "../problem/ProblemCard";
 import { EmptyResult } from "../result/EmptyResult";
@@ -62,8 +63,10 @@ export function Stage({ task, order, onRun }: Props) {
         <ProblemCard failure={order.error} onRemedy={onRemedy} />
       ) : entry ? (
         <Outcome entry={entry} onRemedy={onRemedy} onRepeat={repeat} />
+      ) : task === "pose" ? (
+        <EmptyPose />
       ) : (
-        <EmptyResult task={task} busy={order.isPending} onTry={showcase} />
+        <EmptyResult busy={order.isPending} onTry={showcase} />
       )}
       {entry && <OutfitTray entries={mates} chosen={entry.id} onChoose={(id) => go({ job: id })} />}
       {asking && <KeyDialog onClose={() => setAsking(false)} />}
