@@ -24,7 +24,7 @@ test("an answer that asks to wait says for how long", async () => {
 
 test("an error page of something in between is named by its status", async () => {
   expect((await toFailure(answer("<html>", 413))).problem.code).toBe("image_too_large");
-  expect((await toFailure(answer("<html>", 502))).problem.code).toBe("unreachable");
+  expect((await toFailure(answer("<html>", 502))).problem.code).toBe("service_unreachable");
 });
 
 test("a failure stays the failure that it is", () => {

@@ -61,7 +61,9 @@ export function ownProblem(code: string, field?: string): Problem {
 
 /** The failure of a call that got no answer. */
 export const unreachable = (error: unknown): Failure =>
-  error instanceof Failure ? error : new Failure({ ...ownProblem("unreachable"), detail: String(error) });
+  error instanceof Failure
+    ? error
+    : new Failure({ ...ownProblem("service_unreachable"), detail: String(error) });
 
 /** Reads an error answer; one that is no problem document, as of a proxy, is named by its status. */
 export async function toFailure(response: Response): Promise<Failure> {
@@ -69,7 +71,7 @@ export async function toFailure(response: Response): Promise<Failure> {
   const retryAfter = seconds > 0 ? seconds : null;
   const body: unknown = await response.json().catch(() => null);
   if (body && typeof body === "object" && "code" in body) return new Failure(body as Problem, retryAfter);
-  const code = response.status === 413 ? "image_too_large" : "unreachable";
+  const code = response.status === 413 ? "image_too_large" : "service_unreachable";
   return new Failure({ ...ownProblem(code), status: response.status }, retryAfter);
 }
 

@@ -62,7 +62,7 @@ export async function takeIn(file: File, field: string): Promise<Photo> {
 /** An example of the shelf, as if the user had chosen the file. */
 export async function takeExample(url: string, field: string): Promise<Photo> {
   const response = await fetch(url);
-  if (!response.ok) throw new Failure(ownProblem("unreachable", field));
+  if (!response.ok) throw new Failure(ownProblem("service_unreachable", field));
   const name = url.split("/").at(-1) ?? "example";
   return takeIn(new File([await response.blob()], name, { type: "image/webp" }), field);
 }
