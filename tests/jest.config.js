@@ -4,5 +4,5 @@ module.exports = {
   globalSetup: "<rootDir>/support/start.js",
   globalTeardown: "<rootDir>/support/stop.js",
   maxWorkers: 1,
-  testTimeout: 40_000,
+  testTimeout: 90_000,
 };

@@ -1,7 +1,7 @@
 const { launch, result, run, setSteps, takeExample, visit } = require("./support/browser");
 const { sleep } = require("./support/stack");
 
-const MANY_STEPS = 100;
+const MANY_STEPS = 60;
 
 let browser;
 let page;
@@ -22,7 +22,7 @@ async function beginLongJob() {
   await takeExample(page, "garment", 1);
   await setSteps(page, MANY_STEPS);
   await run(page);
-  await page.waitForSelector('[data-stage="denoise"]', { timeout: 30_000 });
+  await page.waitForSelector('[data-stage="denoise"]', { timeout: 40_000 });
 }
 
 const press = (pattern) =>

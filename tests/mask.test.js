@@ -1,4 +1,4 @@
-const { bytes, launch, result, run, takeExample, visit } = require("./support/browser");
+const { bytes, launch, result, run, screenshot, takeExample, visit } = require("./support/browser");
 const { whiteShare } = require("./support/pictures");
 
 let browser;
@@ -11,7 +11,7 @@ beforeEach(async () => {
   page = await visit(browser);
   await takeExample(page, "person", 1);
   await page.click("[data-mask]");
-  await page.waitForSelector('dialog [aria-busy="false"] canvas', { timeout: 25_000 });
+  await page.waitForSelector('dialog [aria-busy="false"] canvas', { timeout: 40_000 });
   await painted((share) => share > 0.05);
 });
 afterEach(async () => {
@@ -54,6 +54,7 @@ async function stroke() {
 
 test("brush, eraser, undo, redo, invert and reset do what they say", async () => {
   const automatic = await share();
+  await screenshot(page, "mask-editor", false);
   await stroke();
   const more = await painted((now) => now > automatic);
   await pressIn("Undo");

@@ -42,7 +42,7 @@ test("a photo of nobody is told at once, and again when it is tried; the button 
   await page.waitForSelector('[data-slot="person"] li[data-code="no_person"]');
   await takeExample(page, "garment", 1);
   await run(page);
-  await page.waitForSelector(`${CARD}[data-code="no_person"]`, { timeout: 25_000 });
+  await page.waitForSelector(`${CARD}[data-code="no_person"]`, { timeout: 40_000 });
   await page.click(`${CARD} button`);
   expect(await page.evaluate(() => document.activeElement.closest("[data-slot]")?.dataset.slot)).toBe(
     "person",

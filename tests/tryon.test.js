@@ -135,7 +135,7 @@ test("the same seed makes the same bytes, and a result can be the next person", 
   );
   await page.waitForFunction(
     (id) => document.querySelector("[data-result]")?.dataset.result !== id,
-    { timeout: 25_000 },
+    { timeout: 40_000 },
     first,
   );
   const second = await result(page);
@@ -161,7 +161,7 @@ test("several garments for one person fill a gallery", async () => {
   await page.waitForFunction(
     () => document.querySelectorAll('section button[data-state="succeeded"]').length === 2,
     {
-      timeout: 25_000,
+      timeout: 40_000,
     },
   );
   await result(page);
@@ -175,7 +175,7 @@ test("several pictures of one job can be chosen from", async () => {
   await page.$$eval("[data-result] button", (buttons) =>
     buttons.find((one) => one.textContent === "Variants").click(),
   );
-  await page.waitForSelector("[data-result] section button:nth-child(4)[aria-pressed]", { timeout: 30_000 });
+  await page.waitForSelector("[data-result] section button:nth-child(4)[aria-pressed]", { timeout: 40_000 });
 });
 
 test("a point of the result shows the point of the garment that it came from", async () => {

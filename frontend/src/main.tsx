@@ -11,7 +11,14 @@ import "./styles/base.css";
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 
-const queries = new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: false } } });
+// The service may well be on this very machine: it answers where the browser believes that it is offline.
+const networkMode = "always";
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: { networkMode, retry: 1, refetchOnWindowFocus: false },
+    mutations: { networkMode },
+  },
+});
 
 await startLanguages();
 createRoot(root).render(

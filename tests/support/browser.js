@@ -85,7 +85,7 @@ const run = (page) => page.$eval("[data-run]", (button) => button.click());
 /** Waits for a result; returns the job's id. */
 async function result(page) {
   const shown = await page.waitForSelector("[data-result]", {
-    timeout: 25_000,
+    timeout: 40_000,
   });
   return shown.evaluate((node) => node.dataset.result);
 }

@@ -8,7 +8,7 @@ export function randomWord(): string {
 }
 
 /** The word that owns this browser's jobs, made once. */
-export function clientId(): string {
+function clientId(): string {
   const known = localStorage.getItem(CLIENT);
   if (known) return known;
   const made = randomWord();

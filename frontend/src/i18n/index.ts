@@ -12,7 +12,7 @@ const LOADERS = { de: () => import("./de.json"), zh: () => import("./zh.json") }
 const isLanguage = (word: string): word is Language => word in LANGUAGES;
 
 /** The language chosen before, else the browser's first that there is, else English. */
-export function firstLanguage(): Language {
+function firstLanguage(): Language {
   const wanted = [localStorage.getItem(KEPT) ?? "", ...navigator.languages.map((tag) => tag.slice(0, 2))];
   return wanted.find(isLanguage) ?? "en";
 }

@@ -14,8 +14,8 @@ const example = (key: Example["key"], garmentType?: GarmentType): Example => ({
   ...(garmentType && { garmentType }),
 });
 
-export const PEOPLE = [example("person2"), example("person3"), example("person1"), example("astronaut")];
-export const GARMENTS = [
+const PEOPLE = [example("person2"), example("person3"), example("person1"), example("astronaut")];
+const GARMENTS = [
   example("garment3", "upper_body"),
   example("garment1", "upper_body"),
   example("garment2", "upper_body"),

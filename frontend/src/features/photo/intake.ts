@@ -12,7 +12,7 @@ export interface Taken {
 /** The models see far less than this; more only makes uploads slow. */
 export const LONGEST_SIDE = 2048;
 /** The service refuses smaller ones. */
-export const SHORTEST_SIDE = 32;
+const SHORTEST_SIDE = 32;
 const READABLE = new Set(["image/jpeg", "image/png", "image/webp"]);
 
 /** The size and the type in which a picture goes out: as it is, unless it is huge or of an unread format. */

@@ -9,14 +9,14 @@ import { takeExample, takeIn } from "./intake";
 /** Which picture of the studio a card holds. */
 export type Slot = "person" | "garment" | "pose";
 
-export const FIELD: Record<Slot, string> = {
+const FIELD: Record<Slot, string> = {
   person: "human_image",
   garment: "garment_image",
   pose: "pose_image",
 };
 
 /** Puts pictures into a slot of the studio; several garments, or one more, join those that are there. */
-export function usePlace(slot: Slot): (photos: Photo[], add: boolean, garmentType?: GarmentType) => void {
+function usePlace(slot: Slot): (photos: Photo[], add: boolean, garmentType?: GarmentType) => void {
   const [, dispatch] = useStudio();
   return (photos, add, garmentType) => {
     const photo = photos[0];
