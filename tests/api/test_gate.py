@@ -160,3 +160,13 @@ def test_a_batch_may_be_larger_than_a_try_on(tools, small_png) -> None:
         assert refused.status_code == 413
         taken = client.post("/jobs/batch", content=big, headers=FORM)
         assert taken.status_code != 413
+
+
+def test_no_other_spelling_of_an_address_gets_past_the_gate(tools, tmp_path) -> None:
+    (tmp_path / "index.html").write_text("<title>Leffa</title>")
+    with tools.running(lambda name: tools.Puppet(), api_keys=ENTRIES, page=tmp_path) as client:
+        for prefix in ("/api", "/api/api", "/api/api/api"):
+            assert client.post(f"{prefix}/tryon").status_code == 401, prefix
+            assert client.get(f"{prefix}/jobs").status_code == 401, prefix
+        for odd in ("//tryon", "/TRYON", "/tryon/", "/./tryon", "/api//jobs", "/%74ryon"):
+            assert client.post(odd).status_code in (307, 401, 404, 405), odd

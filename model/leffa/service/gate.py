@@ -1,5 +1,6 @@
 """ASGI middleware before everything that costs something: who calls, and how often."""
 
+import re
 from collections.abc import Mapping
 from math import ceil
 from time import time
@@ -17,6 +18,7 @@ from leffa.service.problems import problem
 # What anybody may see, as often as they like: the page, its texts, and what orchestrators ask for.
 GUARDED = ("/tryon", "/pose-transfer", "/jobs", "/check", "/masks", "/v1/")
 COUNTED = ("POST", "PUT")
+PAGE_PREFIX = re.compile(r"^(/api)+(?=/)")  # where the page finds the same calls, however often it is said
 
 
 class Gate:
@@ -33,7 +35,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass guarded requests on only for callers who may send them now."""
-        path = scope.get("path", "").removeprefix("/api")
+        path = PAGE_PREFIX.sub("", scope.get("path", ""))
         if scope["type"] != "http" or not path.startswith(GUARDED) or scope["method"] == "OPTIONS":
             await self.app(scope, receive, send)
             return
