@@ -148,7 +148,8 @@ def resident(pid: int) -> int:
         one = waiting.pop()
         try:
             status = Path(f"/proc/{one}/status").read_text()
-            children = Path(f"/proc/{one}/task/{one}/children").read_text()
+            # Each thread has children of its own.
+            children = " ".join(path.read_text() for path in Path(f"/proc/{one}/task").glob("*/children"))
         except OSError:
             continue  # it ended meanwhile
         total += sum(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
