@@ -235,6 +235,8 @@ def _text_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """A field as a form can have it: left out, but never null."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     plain = {name: value for name, value in schema.items() if name != "anyOf" and value is not None}
+    if plain.get("type") == "array" and "maxLength" in plain:  # of a tuple pydantic says it as of a text
+        plain["maxItems"] = plain.pop("maxLength")
     return plain | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})
 
 
