@@ -53,6 +53,7 @@ class ProcessEngine:
         self._numbers = count()
         self._slowest: dict[str, float] = {}  # longest silence of a stage, in seconds
         self._lock = Lock()
+        self._sending = Lock()  # of its own: a child that does not read must not keep itself from being killed
         self._stopping = False
         self._reason = "crash"
         self._child: mp.process.BaseProcess | None = None
@@ -175,12 +176,12 @@ class ProcessEngine:
         """Give up the child, and tell whoever waits for it."""
         assert self._child is not None
         with self._lock:
+            self._state = Status("loading", "", 0.0)  # before anything is refused for want of a child
             self._pipe = None
             lost, self._pending = self._pending, {}
         if self._child.is_alive():
             self._child.kill()
         self._child.join()
-        self._state = Status("loading", "", 0.0)
         if not self._stopping:
             self._restarts[self._reason] += 1
         for pending in lost.values():
@@ -206,11 +207,12 @@ class ProcessEngine:
         return LONGEST_SILENCE if usual is None else max(LEAST_SILENCE, TIMES_USUAL * usual)
 
     def _send(self, *message: Any) -> None:
-        with self._lock:
-            if self._pipe is None:
+        with self._sending:
+            pipe = self._pipe
+            if pipe is None:
                 return
             try:
-                self._pipe.send(message)
+                pipe.send(message)
             except OSError:  # it has just ended, which the keeper finds out
                 logger.warning("The engine process no longer listens.")
 
