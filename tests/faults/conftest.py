@@ -42,7 +42,7 @@ class Service:
     def __init__(self, kind: str, folder: Path, settings: dict[str, Any]) -> None:
         self._command = COMMANDS[kind]
         self._folder = folder
-        self.data = folder / "data"
+        self.data = Path(settings.get("LEFFA_DATA", folder / "data"))
         self._settings = {
             "LEFFA_DATA": self.data,
             "MODEL_PATH": folder / "no-weights",
@@ -53,16 +53,15 @@ class Service:
             "OMP_WAIT_POLICY": "passive",
             **settings,
         }
+        self.pictures = {"human_image": PERSON, "garment_image": GARMENT}
         self.process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client(timeout=60)
         self.starts = 0
+        self.port = free_port()
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
 
     def start(self, wait: bool = True, **options: Any) -> "Service":
-        """Start it on a new port; with `wait`, until it is ready."""
+        """Start it, on the same port each time; with `wait`, until it is ready."""
         self.starts += 1
-        self.port = free_port()
-        self.client.close()
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
         environment = {**os.environ, **{name: str(value) for name, value in self._settings.items()}}
         command = [sys.executable, *self._command, "serve", "--port", str(self.port)]
         with self._log_file.open("ab") as log:
@@ -103,6 +102,11 @@ class Service:
         until(lambda: found.extend(engines_of(self.pid)) or found)
         return found[0]
 
+    @staticmethod
+    def command_of(pid: int) -> str:
+        """The command line of a process; empty where it has ended."""
+        return command_of(pid)
+
     def kill(self) -> None:
         """kill -9, as the kernel does it for want of memory."""
         self.end(signal.SIGKILL, 20)
@@ -122,27 +126,34 @@ class Service:
             self.process.kill()
             self.process.wait()
 
-    def order(self, seed: int = 0, steps: int = 4, key: str | None = None, **more: Any) -> httpx.Response:
+    def order(
+        self, seed: int | str = 0, steps: int = 4, key: str | None = None, **more: Any
+    ) -> httpx.Response:
         """POST /jobs."""
         return self.post("/jobs", seed, steps, key, **more)
 
     def post(
         self,
         path: str,
-        seed: int = 0,
+        seed: int | str = 0,
         steps: int = 4,
         key: str | None = None,
         files: dict[str, bytes] | None = None,
         headers: dict[str, str] | None = None,
+        client: httpx.Client | None = None,
+        **fields: str,
     ) -> httpx.Response:
         """Send the two pictures, small ones unless others are given."""
-        sent = files or {"human_image": PERSON, "garment_image": GARMENT}
-        return self.client.post(
+        return (client or self.client).post(
             path,
-            files={name: (f"{name}.png", data) for name, data in sent.items()},
-            data={"seed": str(seed), "inference_steps": str(steps)},
+            files=named(files or self.pictures),
+            data={"seed": str(seed), "inference_steps": str(steps), **fields},
             headers={**(headers or {}), **({"Idempotency-Key": key} if key else {})},
         )
+
+    def two_pictures(self) -> dict[str, tuple[str, bytes]]:
+        """The files of a form."""
+        return named(self.pictures)
 
     def job(self, job: str) -> dict[str, Any]:
         """GET /jobs/{id}."""
@@ -188,6 +199,11 @@ def command_of(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text()
     return ""
+
+
+def named(files: dict[str, bytes]) -> dict[str, tuple[str, bytes]]:
+    """The files of a form, each with a name."""
+    return {field: (f"{field}.png", data) for field, data in files.items()}
 
 
 def free_port() -> int:

@@ -8,7 +8,9 @@ import threading
 import numpy as np
 import pytest
 
+from leffa.engine.process import ProcessEngine
 from leffa.images import encode
+from leffa.settings import Settings
 
 # What the puppet does at these seeds, see puppet.py.
 CRASH, HANG, RAISE, SHORT_OF_MEMORY, CRASH_ONCE, HANG_ONCE = range(1001, 1007)
@@ -21,7 +23,9 @@ def service(start_shared):
 
 
 def restarts(service, reason: str) -> int:
-    found = re.search(rf'leffa_engine_restarts{{reason="{reason}"}} (\d+)', service.client.get("/metrics").text)
+    found = re.search(
+        rf'leffa_engine_restarts{{reason="{reason}"}} (\d+)', service.client.get("/metrics").text
+    )
     return int(found[1]) if found else 0
 
 
@@ -56,6 +60,7 @@ def test_an_engine_that_hangs_in_a_step_is_killed_and_the_job_done_again(service
 
 def test_a_job_that_kills_the_engine_three_times_fails_and_the_others_live(start_service) -> None:
     service = start_service()
+    first = service.order(steps=30).json()["id"]  # while it runs the others are put in line
     deadly = service.order(seed=CRASH).json()["id"]
     others = [service.order(seed=seed).json()["id"] for seed in range(3)]
     answers, end = set(), threading.Event()
@@ -71,6 +76,7 @@ def test_a_job_that_kills_the_engine_three_times_fails_and_the_others_live(start
         assert (failed["state"], failed["attempt"]) == ("failed", 3)
         assert failed["error"]["code"] == "engine_failed"
         assert [service.outcome(job)["state"] for job in others] == ["succeeded"] * 3
+        assert service.job(first)["attempt"] == 1
     finally:
         end.set()
         watcher.join()
@@ -82,10 +88,26 @@ def test_a_frozen_engine_holds_up_neither_the_service_nor_its_end(start_service,
     """It does not even read its pipe, so whoever writes there waits until it is killed."""
     service = start_service(LEFFA_STOP_SECONDS=1)
     os.kill(service.engine(), signal.SIGSTOP)
-    noise = encode(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8))  # more than a pipe holds
+    noise = encode(
+        np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    )  # more than a pipe holds
     job = service.order(files={"human_image": noise, "garment_image": noise}).json()["id"]
     wait_until(lambda: service.job(job)["state"] == "running")
     assert service.client.get("/health/live").status_code == 200
     assert service.end() < 20
     service.start()
     assert service.outcome(job)["state"] == "succeeded"
+
+
+def test_a_machine_without_a_free_process_is_asked_again(monkeypatch, wait_until) -> None:
+    engine = ProcessEngine(Settings(_env_file=None))
+    tries = []
+
+    def fail() -> None:
+        tries.append(engine)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(engine, "_spawn", fail)
+    engine.start()
+    wait_until(lambda: len(tries) == 2)
+    engine.stop()

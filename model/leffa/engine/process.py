@@ -53,7 +53,9 @@ class ProcessEngine:
         self._numbers = count()
         self._slowest: dict[str, float] = {}  # longest silence of a stage, in seconds
         self._lock = Lock()
-        self._sending = Lock()  # of its own: a child that does not read must not keep itself from being killed
+        self._sending = (
+            Lock()
+        )  # of its own: a child that does not read must not keep itself from being killed
         self._stopping = False
         self._reason = "crash"
         self._child: mp.process.BaseProcess | None = None
@@ -114,9 +116,13 @@ class ProcessEngine:
         rest = 0.5
         while not self._stopping:
             begun = monotonic()
-            self._spawn()
-            self._hear()
-            self._bury()
+            try:
+                self._spawn()
+            except OSError as error:  # no memory or no process is free: another time perhaps
+                logger.error("No engine process can be started.", exc_info=error)
+            else:
+                self._hear()
+                self._bury()
             if self._stopping:
                 return
             rest = 0.5 if monotonic() - begun > LONGEST_REST else min(2 * rest, LONGEST_REST)
