@@ -1,6 +1,7 @@
 """The web server around the app: it stops with open event streams, and closes on whoever sends no request."""
 
 import asyncio
+import socket
 from types import FrameType
 from typing import Any
 
@@ -49,9 +50,19 @@ class PatientProtocol(H11Protocol):
 class Server(uvicorn.Server):
     """Uvicorn that tells the app of a signal at once: open event streams would keep it waiting for ever."""
 
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Go the usual way, and remember on which loop."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop taking orders, end the streams, then go the usual way."""
-        self.config.loaded_app_state.desk.begin_stop()  # type: ignore[attr-defined]
+        stop = self.config.loaded_app_state.desk.begin_stop  # type: ignore[attr-defined]
+        # A signal interrupts the loop wherever it is, perhaps holding the very lock that is needed here.
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(stop)
         super().handle_exit(sig, frame)
 
 
