@@ -22,7 +22,8 @@ def open_database(url: str) -> Engine:
         engine = _sqlite(url) if url.startswith("sqlite") else _server(url)
         _migrate(engine)
     except (SQLAlchemyError, ImportError) as error:
-        raise StorageFailed(f"The database cannot be used: {error}") from error
+        reason = getattr(error, "orig", None) or error  # without the statement and the link to a manual
+        raise StorageFailed(f"The database cannot be used: {reason}.") from error
     return engine
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from leffa.errors import StorageFailed
+from leffa.errors import PartMissing, StorageFailed
 
 PRIVATE = 0o700
 
@@ -39,9 +39,12 @@ class Files:
                     os.fsync(file.fileno())
 
     def read(self, job: str, name: str) -> bytes:
-        """The bytes of one file."""
+        """The bytes of one file. Raises PartMissing where it is gone."""
         with _storage_errors():
-            data: bytes = self._fs().cat_file(f"{self._root}/{job}/{name}")
+            try:
+                data: bytes = self._fs().cat_file(f"{self._root}/{job}/{name}")
+            except FileNotFoundError:
+                raise PartMissing() from None
             return data
 
     def remove(self, job: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from leffa.engine.protocol import Engine, Made, Progress, Turn, Work
-from leffa.errors import Cancelled, EngineDied, EngineFailed, LeffaError, StorageFailed, describe
+from leffa.errors import Cancelled, EngineDied, EngineFailed, LeffaError, PartMissing, StorageFailed, describe
 from leffa.jobs.files import Files
 from leffa.jobs.hub import FINAL_NUMBER, NUMBERS_AN_ATTEMPT, Hub, News
 from leffa.jobs.job import Job, State
@@ -113,16 +113,20 @@ class Runner:
     def _loop(self) -> None:
         while not self._stopping.is_set():
             try:
-                job = self._claim()
-            except StorageFailed as error:
-                logger.error("No job can be taken: %s", error.detail)
+                self._turn()
+            except Exception as error:  # nobody would ever do a job again if this thread ended
+                logger.error("No job can be taken now.", exc_info=error)
+                self._lost_track = True
                 self._stopping.wait(STORAGE_SECONDS)
-                continue
-            if job is None:
-                self._awake.wait(IDLE_SECONDS)
-                self._awake.clear()
-            else:
-                self._do(job)
+
+    def _turn(self) -> None:
+        """Do the next job, or wait a while for one."""
+        job = self._claim()
+        if job is None:
+            self._awake.wait(IDLE_SECONDS)
+            self._awake.clear()
+        else:
+            self._do(job)
 
     def _claim(self) -> Job | None:
         if self._engine.status.state == "loading":
@@ -153,7 +157,10 @@ class Runner:
 
     def _attempt(self, job: Job) -> Sequence[Made] | LeffaError:
         """What the engine makes of a job, or what stopped it. Raises StorageFailed."""
-        inputs = {name: self._files.read(job.id, name) for name in job.inputs}
+        try:
+            inputs = {name: self._files.read(job.id, name) for name in job.inputs}
+        except PartMissing:  # it will not come back, and would block the line for ever
+            return StorageFailed("A picture of the job is gone.", fix="Order it again.")
         work = Work(
             job.task, job.model, job.options, inputs, tuple(job.seeds), job.output_format, self._marked
         )

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect
 
 from leffa import images
-from leffa.errors import BadParameter, ImageTooLarge, MissingField
+from leffa.errors import BadParameter, Cancelled, ImageTooLarge, MissingField, StorageFailed
 from leffa.images import Limits
 from leffa.service.fields import JOBS, MOST_GARMENTS, NAMES, REPEATED, Call, parse_fields
 
@@ -49,15 +50,20 @@ async def _read(request: Request, calls: Mapping[str, Call], limits: Limits) -> 
     # One more than allowed, so that we say what was sent twice instead of the parser's refusing it.
     most_files = len(first.files) + 1 + (MOST_GARMENTS if first.repeated else 0)
     form = request.form(max_files=most_files, max_fields=MOST_FIELDS, max_part_size=MOST_FIELD_BYTES)
-    async with form as parts:
-        call = calls.get(str(parts.get("task", "")), first)
-        _check_kinds(parts, call)
-        texts = {
-            name: ",".join(map(str, parts.getlist(name)))
-            for name, part in parts.items()
-            if isinstance(part, str) and name not in call.files
-        }
-        return Form(call, parse_fields(call, texts), await _read_files(parts, call, limits))
+    try:
+        async with form as parts:
+            call = calls.get(str(parts.get("task", "")), first)
+            _check_kinds(parts, call)
+            texts = {
+                name: ",".join(map(str, parts.getlist(name)))
+                for name, part in parts.items()
+                if isinstance(part, str) and name not in call.files
+            }
+            return Form(call, parse_fields(call, texts), await _read_files(parts, call, limits))
+    except ClientDisconnect:
+        raise Cancelled() from None
+    except OSError as error:  # large files lie on the disk while they arrive
+        raise StorageFailed("There is no room for what was sent.") from error
 
 
 def _check_kinds(parts: FormData, call: Call) -> None:
