@@ -85,5 +85,8 @@ TryOn.load = staticmethod(load)  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     from leffa.cli import app
+    from leffa.jobs import database
+    from leffa.service import server
 
+    database.BUSY_SECONDS, server.HEAD_SECONDS = 2, 4.0  # tests do not wait as long as an operator may
     app()

@@ -100,11 +100,11 @@ def test_a_head_that_trickles_is_cut_off(service) -> None:
     line.sendall(b"POST /tryon HTTP/1.1\r\nX-Slow: ")
     begun = time.monotonic()
     with pytest.raises((BrokenPipeError, ConnectionResetError, TimeoutError)):
-        while time.monotonic() - begun < 35:
+        while time.monotonic() - begun < 20:
             line.sendall(b"a")
             time.sleep(0.5)
         raise TimeoutError
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 15
 
 
 def test_a_body_that_trickles_is_answered_with_408(service) -> None:

@@ -22,6 +22,12 @@ MEGABYTE = 1024**2
 BOUNDS = Bounds(queue=9, lane=9)
 
 
+@pytest.fixture(scope="module")
+def service(start_shared):
+    """For what a service is to live through."""
+    return start_shared()
+
+
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """A file system of its own; skips the test where this user may not mount one."""
@@ -106,11 +112,10 @@ def assert_refuses(service, *words: str) -> None:
     assert "Traceback" not in service.log, service.log
 
 
-def test_a_second_service_on_the_same_folder_is_refused(start_service) -> None:
-    first = start_service()
-    second = start_service(wait=False, LEFFA_DATA=first.data)
+def test_a_second_service_on_the_same_folder_is_refused(service, start_service) -> None:
+    second = start_service(wait=False, LEFFA_DATA=service.data)
     assert_refuses(second, "Another service uses", "LEFFA_DATA")
-    assert first.process.poll() is None
+    assert service.process.poll() is None
 
 
 def test_a_broken_database_is_said_at_the_start_and_a_lost_one_is_made_anew(
@@ -129,8 +134,7 @@ def test_a_broken_database_is_said_at_the_start_and_a_lost_one_is_made_anew(
     assert service.outcome(service.order().json()["id"])["state"] == "succeeded"
 
 
-def test_a_locked_database_delays_and_loses_nothing(start_service, wait_until) -> None:
-    service = start_service()
+def test_a_locked_database_delays_and_loses_nothing(service, wait_until) -> None:
     job = service.order(seed=3, steps=20).json()["id"]
     wait_until(lambda: service.job(job)["state"] == "running")
     with closing(sqlite3.connect(service.data / "jobs.sqlite", isolation_level=None)) as other:
@@ -143,8 +147,7 @@ def test_a_locked_database_delays_and_loses_nothing(start_service, wait_until) -
     assert service.outcome(service.order(seed=5).json()["id"])["state"] == "succeeded"
 
 
-def test_a_job_whose_picture_is_gone_fails_and_does_not_block_the_line(start_service) -> None:
-    service = start_service()
+def test_a_job_whose_picture_is_gone_fails_and_does_not_block_the_line(service) -> None:
     first = service.order(steps=30).json()["id"]
     robbed = service.order(seed=1).json()["id"]
     (service.data / "files" / robbed / "person").unlink()

@@ -88,9 +88,8 @@ def test_a_frozen_engine_holds_up_neither_the_service_nor_its_end(start_service,
     """It does not even read its pipe, so whoever writes there waits until it is killed."""
     service = start_service(LEFFA_STOP_SECONDS=1)
     os.kill(service.engine(), signal.SIGSTOP)
-    noise = encode(
-        np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
-    )  # more than a pipe holds
+    # More than a pipe holds.
+    noise = encode(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8))
     job = service.order(files={"human_image": noise, "garment_image": noise}).json()["id"]
     wait_until(lambda: service.job(job)["state"] == "running")
     assert service.client.get("/health/live").status_code == 200
