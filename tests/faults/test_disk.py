@@ -125,6 +125,7 @@ def test_a_broken_database_is_said_at_the_start_and_a_lost_one_is_made_anew(
     service.outcome(service.order().json()["id"])
     service.end()
     database = service.data / "jobs.sqlite"
+    assert list(service.data.glob("jobs.sqlite*")) == [database], "a clean end leaves one whole file"
     database.write_bytes(b"this is no database, " * 1000)
     service.start(wait=False)
     assert_refuses(service, "The database cannot be used")

@@ -103,6 +103,7 @@ class Desk:
         self.finish_job()
         if self._postman is not None:
             self._postman.stop()
+        self.store.close()
         if self._lock_file is not None:
             self._lock_file.close()
 

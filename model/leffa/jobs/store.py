@@ -42,6 +42,7 @@ class Store:
     """
 
     def __init__(self, engine: Engine, retention: float) -> None:
+        self._engine = engine
         self._retention = retention
         self._reads = sessionmaker(engine, expire_on_commit=False)
         self._writes = sessionmaker(engine.execution_options(writes=True), expire_on_commit=False)
@@ -152,6 +153,10 @@ class Store:
         mine = (Job.worker == worker) & (Job.state == "running")
         with self._write() as session:
             session.execute(update(Job).where(mine).values(state="queued", worker=None, lease=None))
+
+    def close(self) -> None:
+        """Close the database; SQLite then leaves one whole file, which can be copied."""
+        self._engine.dispose()
 
     def get(self, job: str) -> Job | None:
         """The job of this id."""
