@@ -21,7 +21,7 @@ from PIL import Image
 from leffa.images import encode
 
 PUPPET = Path(__file__).parent / "puppet.py"
-READY_SECONDS = 90
+READY_SECONDS = 240
 COMMANDS = {"real": ["-m", "leffa.cli"], "puppet": [str(PUPPET)]}
 
 
@@ -109,9 +109,9 @@ class Service:
 
     def kill(self) -> None:
         """kill -9, as the kernel does it for want of memory."""
-        self.end(signal.SIGKILL, 20)
+        self.end(signal.SIGKILL, 60)
 
-    def end(self, sign: int = signal.SIGTERM, seconds: float = 60) -> float:
+    def end(self, sign: int = signal.SIGTERM, seconds: float = 90) -> float:
         """Send a signal and wait for the end; the seconds that took."""
         assert self.process is not None
         begun = time.monotonic()

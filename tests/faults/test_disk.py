@@ -107,7 +107,7 @@ def test_a_read_only_folder_is_said_at_the_start(start_service, tmp_path) -> Non
 
 def assert_refuses(service, *words: str) -> None:
     """It ends with a sentence, not with a traceback."""
-    assert service.process.wait(60) not in (0, None)
+    assert service.process.wait(180) not in (0, None)
     assert all(word in service.log for word in words), service.log
     assert "Traceback" not in service.log, service.log
 
