@@ -5,6 +5,7 @@ const {
   result,
   run,
   screenshot,
+  setSteps,
   takeExample,
   upload,
   visit,
