@@ -39,7 +39,7 @@ export function DemoNote({ task }: { task: Task }) {
     <aside className={styles.note} data-known={known !== null} aria-label={t("demo.label")}>
       <Icon name="info" />
       <p>
-        <strong>{t("demo.label")}.</strong> {t("demo.text")} <code>{COMMAND[task]}</code>
+        <strong>{t("demo.label")}</strong> {t("demo.text")} <code>{COMMAND[task]}</code>
       </p>
       <Button look="quiet" icon="close" iconOnly onClick={dismiss}>
         {t("dismiss")}

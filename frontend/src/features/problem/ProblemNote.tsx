@@ -11,7 +11,8 @@ export function ProblemNote({ failure, onDismiss }: { failure: Failure; onDismis
   return (
     <div className={styles.note} role="alert" data-code={failure.problem.code}>
       <div>
-        <strong>{title}.</strong> {fix}
+        <strong>{title}</strong>
+        <p>{fix}</p>
       </div>
       <Button look="quiet" icon="close" iconOnly onClick={onDismiss}>
         {t("dismiss")}

@@ -17,6 +17,10 @@ interface Props {
 
 const isStage = (word: string | undefined): word is Stage => STAGES.includes(word as Stage);
 
+/** How much of the preview shows: the first ones are noise, so the photo shines through them. */
+const clarity = (progress: Live["progress"]) =>
+  progress?.stage === "denoise" && progress.total > 0 ? 0.25 + (0.75 * progress.step) / progress.total : 1;
+
 /** The four stages, those done ticked. */
 function Stages({ stage }: { stage: Stage | undefined }) {
   const { t } = useTranslation();
@@ -59,7 +63,14 @@ export function Progress({ live, before, cancelling, onCancel }: Props) {
     <div className={styles.progress} data-state={live.state} data-stage={stage}>
       <div className={styles.forming}>
         {before && <img src={before} alt="" className={styles.ghost} />}
-        {preview && <img src={preview} alt={t("run.preview")} className={styles.preview} />}
+        {preview && (
+          <img
+            src={preview}
+            alt={t("run.preview")}
+            className={styles.preview}
+            style={{ opacity: clarity(progress) }}
+          />
+        )}
       </div>
       <div className={styles.report}>
         <div className={styles.line}>
