@@ -21,18 +21,9 @@ if [[ "${1:-}" == --fast ]]; then
   selection=(-m "not slow")
 fi
 
-# The jobs' tests run on a Postgres server too, which they start themselves from its programs.
-find_postgres() {
-  compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null && return
-  if [[ $EUID == 0 ]] && command -v apt-get >/dev/null; then
-    echo "Installing postgresql"
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq postgresql; } >/dev/null && return
-  fi
-  echo "No Postgres here, so the tests that need it are left out: apt-get install postgresql" >&2
-}
-
 install test model/requirements-dev.txt
-find_postgres
+compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null ||
+  echo "PostgreSQL is not installed: the tests that need it are left out (apt-get install postgresql)."
 export PATH="$VENV/bin:$PATH"
 ruff format --check .
 ruff check .
