@@ -100,3 +100,9 @@ def test_a_stream_is_refused(sdk, small_png) -> None:
     with pytest.raises(openai.UnprocessableEntityError) as refused:
         sdk.images.edit(image=[small_png, small_png], prompt="", stream=True)
     assert refused.value.param == "stream"
+
+
+def test_what_is_no_form_is_refused_in_openais_shape(puppet_client) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = puppet_client.post("/v1/images/edits", content=b"--x\r\nnothing", headers=headers)
+    assert answer.status_code == 422 and answer.json()["error"]["type"] == "invalid_request_error"

@@ -6,6 +6,7 @@ from typing import Any
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from leffa import images
@@ -80,6 +81,8 @@ async def edit_images(request: Request) -> JSONResponse:
         return JSONResponse(await to_thread.run_sync(_answer, request, done, as_url))
     except LeffaError as error:
         return _failure(error)
+    except HTTPException as error:  # no form at all
+        return _failure(BadParameter(str(error.detail)))
 
 
 def _wants_url(parts: FormData) -> bool:
