@@ -55,8 +55,40 @@ describe.each([
       await tab.focus(); // a click could hit the bar that lies over the lower edge of a phone
       expect(await violations(page)).toEqual([]);
     }
+    await page.$$eval("[data-result] button", (buttons) =>
+      buttons.find((one) => one.ariaLabel === "Zoom").click(),
+    );
+    await page.waitForSelector("dialog img");
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
     await openView(page, 2);
     await page.waitForSelector("main li");
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test("at a problem, in the window that asks for a key", async () => {
+    const body = JSON.stringify({
+      type: "",
+      title: "",
+      status: 401,
+      detail: "D.",
+      instance: "i",
+      code: "key_required",
+      fix: "",
+    });
+    await page.setRequestInterception(true);
+    page.on("request", (request) =>
+      request.method() === "POST" && request.url().endsWith("/api/jobs")
+        ? request.respond({ status: 401, contentType: "application/problem+json", body })
+        : request.continue(),
+    );
+    await takeExample(page, "person", 1);
+    await takeExample(page, "garment", 1);
+    await run(page);
+    await page.waitForSelector("[data-stage-area] [role=alert] button");
+    expect(await violations(page)).toEqual([]);
+    await page.$eval("[data-stage-area] [role=alert] button", (button) => button.click());
+    await page.waitForSelector("dialog input[type=password]");
     expect(await violations(page)).toEqual([]);
   });
 

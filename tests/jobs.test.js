@@ -86,11 +86,11 @@ test("the history keeps results over a reload, opens them, and lets them go", as
   await page.waitForSelector("dialog");
   await page.$$eval("dialog footer button", (buttons) => buttons.at(-1).click());
   await page.waitForFunction(() => document.querySelectorAll("main li").length === 0);
-  expect((await fetch(`${process.env.LEFFA_PAGE}/api/jobs/${job}`)).status).toBe(404);
+  expect((await fetch(`${process.env.PAGE_ADDRESS}/api/jobs/${job}`)).status).toBe(404);
 });
 
 test("an address with an unknown job shows the beginning", async () => {
-  await page.goto(`${process.env.LEFFA_PAGE}/?job=00000000000000000000000000000000`, {
+  await page.goto(`${process.env.PAGE_ADDRESS}/?job=00000000000000000000000000000000`, {
     waitUntil: "networkidle0",
   });
   expect(new URL(page.url()).search).toBe("");

@@ -100,7 +100,7 @@ test("nothing moves while the page loads or a picture is chosen, and it can be u
     }).observe({ type: "layout-shift", buffered: true });
   });
   const begun = Date.now();
-  await page.goto(process.env.LEFFA_PAGE, { waitUntil: "domcontentloaded" });
+  await page.goto(process.env.PAGE_ADDRESS, { waitUntil: "domcontentloaded" });
   await page.waitForSelector('[data-slot="person"] button');
   expect(Date.now() - begun).toBeLessThan(2000);
   await new Promise((done) => setTimeout(done, 1000));

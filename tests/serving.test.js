@@ -3,7 +3,7 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { end, freePort, startPage } = require("./support/stack");
 
-const get = (path, options) => fetch(process.env.LEFFA_PAGE + path, options);
+const get = (path, options) => fetch(process.env.PAGE_ADDRESS + path, options);
 
 test("the page comes with a strict policy and is asked for anew each time", async () => {
   const { headers } = await get("/");

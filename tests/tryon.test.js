@@ -118,7 +118,7 @@ test("a huge photo is made smaller before it is sent, a turned one is shown upri
 test("an example garment brings its type, and the model's defaults come from the service", async () => {
   await takeExample(page, "garment", 4);
   expect(await page.$eval("input[value=lower_body]", (radio) => radio.checked)).toBe(true);
-  const [model] = await (await fetch(`${process.env.LEFFA_PAGE}/api/models`))
+  const [model] = await (await fetch(`${process.env.PAGE_ADDRESS}/api/models`))
     .json()
     .then((models) => models.filter(({ id }) => id === "mini"));
   const steps = await page.$eval("[data-drawer] input[type=range]", (input) => input.valueAsNumber);

@@ -9,7 +9,7 @@ const ASSETS = join(ROOT, "tests/test-assets");
 const DESK = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844, isMobile: true, hasTouch: true };
 
-const PAGE = () => process.env.LEFFA_PAGE;
+const PAGE = () => process.env.PAGE_ADDRESS;
 const asset = (name) => join(ASSETS, name);
 
 function launch() {

@@ -1,8 +1,8 @@
 const { startStack } = require("./stack");
 
-/** Before the first test: the whole stack, or a page that runs already (LEFFA_PAGE). */
+/** Before the first test: the whole stack, or a page that runs already (PAGE_ADDRESS). */
 module.exports = async () => {
-  if (process.env.LEFFA_PAGE) return;
+  if (process.env.PAGE_ADDRESS) return;
   globalThis.stack = await startStack();
-  process.env.LEFFA_PAGE = globalThis.stack.address;
+  process.env.PAGE_ADDRESS = globalThis.stack.address;
 };

@@ -14,7 +14,7 @@ export interface paths {
          * Tryon
          * @description Dress the person of `human_image` in the garment of `garment_image`.
          */
-        post: operations["tryon_tryon_post"];
+        post: operations["tryon"];
         delete?: never;
         options?: never;
         head?: never;
@@ -34,7 +34,7 @@ export interface paths {
          * Pose Transfer
          * @description Put the person of `human_image` into the pose of the person of `pose_image`.
          */
-        post: operations["pose_transfer_pose_transfer_post"];
+        post: operations["pose_transfer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -52,13 +52,13 @@ export interface paths {
          * List Jobs
          * @description The jobs of this API key, or of this browser (`X-Client-ID`), newest first.
          */
-        get: operations["list_jobs_jobs_get"];
+        get: operations["list_jobs"];
         put?: never;
         /**
          * Create Job
          * @description Order pictures. With an `Idempotency-Key` the same request again finds the same job.
          */
-        post: operations["create_job_jobs_post"];
+        post: operations["create_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -78,7 +78,7 @@ export interface paths {
          * Create Batch
          * @description Order one person in each of several garments: one job a garment, all or none.
          */
-        post: operations["create_batch_jobs_batch_post"];
+        post: operations["create_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -96,14 +96,14 @@ export interface paths {
          * Read Job
          * @description Where the job stands.
          */
-        get: operations["read_job_jobs__job_id__get"];
+        get: operations["read_job"];
         put?: never;
         post?: never;
         /**
          * Delete Job
          * @description Cancel an unfinished job (202); delete a finished one with its inputs and pictures (204).
          */
-        delete: operations["delete_job_jobs__job_id__delete"];
+        delete: operations["delete_job"];
         options?: never;
         head?: never;
         patch?: never;
@@ -123,7 +123,7 @@ export interface paths {
          *     The stream ends after a final state, and when the service stops; who comes back with `Last-Event-ID` gets
          *     the progress that was missed.
          */
-        get: operations["read_events_jobs__job_id__events_get"];
+        get: operations["read_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -143,7 +143,7 @@ export interface paths {
          * Read Part
          * @description A picture of a finished job: the result, or what the model saw; `number` for one of several.
          */
-        get: operations["read_part_jobs__job_id___part__get"];
+        get: operations["read_part"];
         put?: never;
         post?: never;
         delete?: never;
@@ -165,7 +165,7 @@ export interface paths {
          * Check
          * @description Say what would go wrong, or could go better, with a photo, a garment or both.
          */
-        post: operations["check_check_post"];
+        post: operations["check"];
         delete?: never;
         options?: never;
         head?: never;
@@ -185,7 +185,7 @@ export interface paths {
          * Create Mask
          * @description The agnostic mask of a photo and its layers; its id goes into `mask_id` of /tryon and /jobs.
          */
-        post: operations["create_mask_masks_post"];
+        post: operations["create_mask"];
         delete?: never;
         options?: never;
         head?: never;
@@ -203,12 +203,12 @@ export interface paths {
          * Read Mask
          * @description Which layers there are.
          */
-        get: operations["read_mask_masks__mask_id__get"];
+        get: operations["read_mask"];
         /**
          * Edit Mask
          * @description Put an edited mask in the place of the mask: a picture of the same size, white is repainted.
          */
-        put: operations["edit_mask_masks__mask_id__put"];
+        put: operations["edit_mask"];
         post?: never;
         delete?: never;
         options?: never;
@@ -227,7 +227,7 @@ export interface paths {
          * Read Layer
          * @description A layer as PNG, white where it is.
          */
-        get: operations["read_layer_masks__mask_id___layer__get"];
+        get: operations["read_layer"];
         put?: never;
         post?: never;
         delete?: never;
@@ -249,7 +249,7 @@ export interface paths {
          * Edit Images
          * @description Dress the person of the first image in the garment of the second.
          */
-        post: operations["edit_images_v1_images_edits_post"];
+        post: operations["edit_images"];
         delete?: never;
         options?: never;
         head?: never;
@@ -267,7 +267,7 @@ export interface paths {
          * Health
          * @description 200 when the service can serve; 503 while its default model loads or after that failed to.
          */
-        get: operations["health_health_get"];
+        get: operations["health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -287,7 +287,7 @@ export interface paths {
          * Metrics
          * @description Everything that is measured, for Prometheus.
          */
-        get: operations["metrics_metrics_get"];
+        get: operations["metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -307,7 +307,7 @@ export interface paths {
          * Live
          * @description 200 as long as the process answers.
          */
-        get: operations["live_health_live_get"];
+        get: operations["live"];
         put?: never;
         post?: never;
         delete?: never;
@@ -327,7 +327,7 @@ export interface paths {
          * Ready
          * @description The same as /health, under the name that orchestrators expect.
          */
-        get: operations["ready_health_ready_get"];
+        get: operations["ready"];
         put?: never;
         post?: never;
         delete?: never;
@@ -347,7 +347,7 @@ export interface paths {
          * Models
          * @description Every known model, best first: whether it is here, where it runs, its limits and licences.
          */
-        get: operations["models_models_get"];
+        get: operations["models"];
         put?: never;
         post?: never;
         delete?: never;
@@ -428,11 +428,6 @@ export interface components {
             /** Fix */
             fix: string;
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
-        };
         /**
          * Health
          * @description Whether the service can serve, and with what.
@@ -476,6 +471,49 @@ export interface components {
             queue_depth: number;
             /** Uptime Seconds */
             uptime_seconds: number;
+        };
+        /**
+         * ImageEdit
+         * @description A picture in OpenAI's shape, as its bytes or as an address.
+         */
+        ImageEdit: {
+            /** B64 Json */
+            b64_json?: string | null;
+            /** Url */
+            url?: string | null;
+        };
+        /**
+         * ImagesAnswer
+         * @description The answer of POST /v1/images/edits.
+         */
+        ImagesAnswer: {
+            /** Created */
+            created: number;
+            /** Data */
+            data: components["schemas"]["ImageEdit"][];
+            /** Output Format */
+            output_format: string;
+        };
+        /**
+         * ImagesError
+         * @description An error of POST /v1/images/edits.
+         */
+        ImagesError: {
+            error: components["schemas"]["ImagesFailure"];
+        };
+        /**
+         * ImagesFailure
+         * @description What went wrong, in OpenAI's shape.
+         */
+        ImagesFailure: {
+            /** Message */
+            message: string;
+            /** Type */
+            type: string;
+            /** Param */
+            param: string | null;
+            /** Code */
+            code: string;
         };
         /**
          * JobImage
@@ -900,19 +938,6 @@ export interface components {
             /** Seconds Left */
             seconds_left: number | null;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
-        };
         /**
          * Variation
          * @description A further picture of the same request, with its own seed.
@@ -930,6 +955,44 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /**
+         * ProgressNews
+         * @description Data of the event `progress`.
+         */
+        ProgressNews: {
+            /**
+             * Stage
+             * @example load
+             * @example preprocess
+             * @example denoise
+             * @example restore
+             */
+            stage: string;
+            /** Step */
+            step: number;
+            /** Total */
+            total: number;
+            /** Seconds Left */
+            seconds_left: number | null;
+            /**
+             * Preview
+             * @description the forming picture as data:image/webp;base64,...
+             */
+            preview: string | null;
+        };
+        /**
+         * QueueNews
+         * @description Data of the event `queue`: the line has moved.
+         */
+        QueueNews: {
+            /**
+             * Position
+             * @description jobs before it in line, 0 when it is next
+             */
+            position: number;
+            /** Seconds Left */
+            seconds_left: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -939,10 +1002,17 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    tryon_tryon_post: {
+    tryon: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+                /** @description the same key and request again find the same job */
+                "Idempotency-Key"?: string;
+                /** @description respond-async: answer 202 with a job at once */
+                Prefer?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -968,12 +1038,12 @@ export interface operations {
                      * Guidance Scale
                      * @description how closely to follow the garment or the person, 0 to 20
                      */
-                    guidance_scale?: number | null;
+                    guidance_scale?: number;
                     /**
                      * Inference Steps
                      * @description denoising steps, 1 to 100
                      */
-                    inference_steps?: number | null;
+                    inference_steps?: number;
                     /**
                      * Seed
                      * @description the same seed and inputs give the same picture
@@ -984,12 +1054,13 @@ export interface operations {
                      * Model
                      * @description id of a model, see GET /models
                      */
-                    model?: string | null;
+                    model?: string;
                     /**
                      * Preset
                      * @description how to trade quality for speed
+                     * @enum {string}
                      */
-                    preset?: ("exact" | "fast" | "turbo") | null;
+                    preset?: "exact" | "fast" | "turbo";
                     /**
                      * Ref Acceleration
                      * @description run the reference network once, not every step
@@ -1058,7 +1129,7 @@ export interface operations {
                      * Mask Id
                      * @description id of POST /masks, instead of mask_image
                      */
-                    mask_id?: string | null;
+                    mask_id?: string;
                 };
             };
         };
@@ -1080,6 +1151,12 @@ export interface operations {
                     "X-Findings"?: string;
                     /** @description milliseconds a stage */
                     "Server-Timing"?: string;
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1092,6 +1169,16 @@ export interface operations {
             /** @description the job, with `Prefer: respond-async` */
             202: {
                 headers: {
+                    /** @description address of the job */
+                    Location?: string;
+                    /** @description respond-async */
+                    "Preference-Applied"?: string;
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1101,6 +1188,8 @@ export interface operations {
             /** @description Bad Request */
             400: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1110,288 +1199,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Timeout */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unsupported Media Type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    pose_transfer_pose_transfer_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    /**
-                     * Format: binary
-                     * @description photo of the person
-                     */
-                    human_image: string;
-                    /**
-                     * Format: binary
-                     * @description photo of somebody in the pose to take
-                     */
-                    pose_image: string;
-                    /**
-                     * Guidance Scale
-                     * @description how closely to follow the garment or the person, 0 to 20
-                     */
-                    guidance_scale?: number | null;
-                    /**
-                     * Inference Steps
-                     * @description denoising steps, 1 to 100
-                     */
-                    inference_steps?: number | null;
-                    /**
-                     * Seed
-                     * @description the same seed and inputs give the same picture
-                     * @default random
-                     */
-                    seed?: number | "random";
-                    /**
-                     * Model
-                     * @description id of a model, see GET /models
-                     */
-                    model?: string | null;
-                    /**
-                     * Preset
-                     * @description how to trade quality for speed
-                     */
-                    preset?: ("exact" | "fast" | "turbo") | null;
-                    /**
-                     * Ref Acceleration
-                     * @description run the reference network once, not every step
-                     * @default false
-                     */
-                    ref_acceleration?: boolean;
-                    /**
-                     * Output Format
-                     * @description format of the picture
-                     * @default png
-                     * @enum {string}
-                     */
-                    output_format?: "png" | "jpeg" | "webp";
-                    /**
-                     * Num Images
-                     * @description pictures to make; more than one as JSON only
-                     * @default 1
-                     */
-                    num_images?: number;
-                };
-            };
-        };
-        responses: {
-            /** @description the picture; with `Accept: application/json` everything as JSON */
-            200: {
-                headers: {
-                    /** @description seed of the picture */
-                    "X-Seed"?: string;
-                    /** @description id of the model */
-                    "X-Model"?: string;
-                    /** @description embedded or official */
-                    "X-Weights"?: string;
-                    /** @description id of the job that made it */
-                    "X-Job"?: string;
-                    /** @description says so where a demonstration model answered */
-                    "X-Model-Note"?: string;
-                    /** @description JSON list of what was noticed, for example several_persons */
-                    "X-Findings"?: string;
-                    /** @description milliseconds a stage */
-                    "Server-Timing"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PictureAnswer"];
-                    "image/png": string;
-                    "image/jpeg": string;
-                    "image/webp": string;
-                };
-            };
-            /** @description the job, with `Prefer: respond-async` */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobOut"];
-                };
-            };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Timeout */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unsupported Media Type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_jobs_jobs_get: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobPage"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1401,6 +1210,52 @@ export interface operations {
             /** @description Not Found */
             404: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1410,6 +1265,32 @@ export interface operations {
             /** @description Unprocessable Entity */
             422: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1419,6 +1300,10 @@ export interface operations {
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1427,10 +1312,17 @@ export interface operations {
             };
         };
     };
-    create_job_jobs_post: {
+    pose_transfer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+                /** @description the same key and request again find the same job */
+                "Idempotency-Key"?: string;
+                /** @description respond-async: answer 202 with a job at once */
+                Prefer?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1444,24 +1336,19 @@ export interface operations {
                     human_image: string;
                     /**
                      * Format: binary
-                     * @description picture of the garment
+                     * @description photo of somebody in the pose to take
                      */
-                    garment_image: string;
-                    /**
-                     * Format: binary
-                     * @description black and white, as large as human_image; white is repainted
-                     */
-                    mask_image?: string;
+                    pose_image: string;
                     /**
                      * Guidance Scale
                      * @description how closely to follow the garment or the person, 0 to 20
                      */
-                    guidance_scale?: number | null;
+                    guidance_scale?: number;
                     /**
                      * Inference Steps
                      * @description denoising steps, 1 to 100
                      */
-                    inference_steps?: number | null;
+                    inference_steps?: number;
                     /**
                      * Seed
                      * @description the same seed and inputs give the same picture
@@ -1472,12 +1359,13 @@ export interface operations {
                      * Model
                      * @description id of a model, see GET /models
                      */
-                    model?: string | null;
+                    model?: string;
                     /**
                      * Preset
                      * @description how to trade quality for speed
+                     * @enum {string}
                      */
-                    preset?: ("exact" | "fast" | "turbo") | null;
+                    preset?: "exact" | "fast" | "turbo";
                     /**
                      * Ref Acceleration
                      * @description run the reference network once, not every step
@@ -1497,6 +1385,363 @@ export interface operations {
                      * @default 1
                      */
                     num_images?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description the picture; with `Accept: application/json` everything as JSON */
+            200: {
+                headers: {
+                    /** @description seed of the picture */
+                    "X-Seed"?: string;
+                    /** @description id of the model */
+                    "X-Model"?: string;
+                    /** @description embedded or official */
+                    "X-Weights"?: string;
+                    /** @description id of the job that made it */
+                    "X-Job"?: string;
+                    /** @description says so where a demonstration model answered */
+                    "X-Model-Note"?: string;
+                    /** @description JSON list of what was noticed, for example several_persons */
+                    "X-Findings"?: string;
+                    /** @description milliseconds a stage */
+                    "Server-Timing"?: string;
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureAnswer"];
+                    "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description the job, with `Prefer: respond-async` */
+            202: {
+                headers: {
+                    /** @description address of the job */
+                    Location?: string;
+                    /** @description respond-async */
+                    "Preference-Applied"?: string;
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next` of a page */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+                /** @description the same key and request again find the same job */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description photo of the person
+                     */
+                    human_image: string;
+                    /**
+                     * Format: binary
+                     * @description photo of somebody in the pose to take
+                     */
+                    pose_image?: string;
+                    /**
+                     * Guidance Scale
+                     * @description how closely to follow the garment or the person, 0 to 20
+                     */
+                    guidance_scale?: number;
+                    /**
+                     * Inference Steps
+                     * @description denoising steps, 1 to 100
+                     */
+                    inference_steps?: number;
+                    /**
+                     * Seed
+                     * @description the same seed and inputs give the same picture
+                     * @default random
+                     */
+                    seed?: number | "random";
+                    /**
+                     * Model
+                     * @description id of a model, see GET /models
+                     */
+                    model?: string;
+                    /**
+                     * Preset
+                     * @description how to trade quality for speed
+                     * @enum {string}
+                     */
+                    preset?: "exact" | "fast" | "turbo";
+                    /**
+                     * Ref Acceleration
+                     * @description run the reference network once, not every step
+                     * @default false
+                     */
+                    ref_acceleration?: boolean;
+                    /**
+                     * Output Format
+                     * @description format of the picture
+                     * @default png
+                     * @enum {string}
+                     */
+                    output_format?: "png" | "jpeg" | "webp";
+                    /**
+                     * Num Images
+                     * @description pictures to make; more than one as JSON only
+                     * @default 1
+                     */
+                    num_images?: number;
+                    /**
+                     * Task
+                     * @description whose fields the others are
+                     * @default tryon
+                     * @enum {string}
+                     */
+                    task?: "tryon" | "pose";
+                    /**
+                     * Priority
+                     * @description batch: somebody waits less impatiently
+                     * @default interactive
+                     * @enum {string}
+                     */
+                    priority?: "interactive" | "batch";
+                    /**
+                     * Webhook Url
+                     * @description called when the job is over, signed as Standard Webhooks
+                     */
+                    webhook_url?: string;
+                    /**
+                     * Format: binary
+                     * @description picture of the garment
+                     */
+                    garment_image?: string;
+                    /**
+                     * Format: binary
+                     * @description black and white, as large as human_image; white is repainted
+                     */
+                    mask_image?: string;
                     /**
                      * Garment Type
                      * @description where the garment goes
@@ -1546,108 +1791,22 @@ export interface operations {
                      * Mask Id
                      * @description id of POST /masks, instead of mask_image
                      */
-                    mask_id?: string | null;
-                    /**
-                     * Task
-                     * @description whose fields the others are
-                     * @default tryon
-                     * @enum {string}
-                     */
-                    task?: "tryon" | "pose";
-                    /**
-                     * Priority
-                     * @description batch: somebody waits less impatiently
-                     * @default interactive
-                     * @enum {string}
-                     */
-                    priority?: "interactive" | "batch";
-                    /**
-                     * Webhook Url
-                     * @description called when the job is over, signed as Standard Webhooks
-                     */
-                    webhook_url?: string | null;
-                } | {
-                    /**
-                     * Format: binary
-                     * @description photo of the person
-                     */
-                    human_image: string;
-                    /**
-                     * Format: binary
-                     * @description photo of somebody in the pose to take
-                     */
-                    pose_image: string;
-                    /**
-                     * Guidance Scale
-                     * @description how closely to follow the garment or the person, 0 to 20
-                     */
-                    guidance_scale?: number | null;
-                    /**
-                     * Inference Steps
-                     * @description denoising steps, 1 to 100
-                     */
-                    inference_steps?: number | null;
-                    /**
-                     * Seed
-                     * @description the same seed and inputs give the same picture
-                     * @default random
-                     */
-                    seed?: number | "random";
-                    /**
-                     * Model
-                     * @description id of a model, see GET /models
-                     */
-                    model?: string | null;
-                    /**
-                     * Preset
-                     * @description how to trade quality for speed
-                     */
-                    preset?: ("exact" | "fast" | "turbo") | null;
-                    /**
-                     * Ref Acceleration
-                     * @description run the reference network once, not every step
-                     * @default false
-                     */
-                    ref_acceleration?: boolean;
-                    /**
-                     * Output Format
-                     * @description format of the picture
-                     * @default png
-                     * @enum {string}
-                     */
-                    output_format?: "png" | "jpeg" | "webp";
-                    /**
-                     * Num Images
-                     * @description pictures to make; more than one as JSON only
-                     * @default 1
-                     */
-                    num_images?: number;
-                    /**
-                     * Task
-                     * @description whose fields the others are
-                     * @default tryon
-                     * @enum {string}
-                     */
-                    task?: "tryon" | "pose";
-                    /**
-                     * Priority
-                     * @description batch: somebody waits less impatiently
-                     * @default interactive
-                     * @enum {string}
-                     */
-                    priority?: "interactive" | "batch";
-                    /**
-                     * Webhook Url
-                     * @description called when the job is over, signed as Standard Webhooks
-                     */
-                    webhook_url?: string | null;
-                };
+                    mask_id?: string;
+                } | unknown | unknown;
             };
         };
         responses: {
             /** @description Successful Response */
             202: {
                 headers: {
+                    /** @description address of the job */
+                    Location?: string;
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1657,6 +1816,8 @@ export interface operations {
             /** @description Bad Request */
             400: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1666,6 +1827,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1675,6 +1838,8 @@ export interface operations {
             /** @description Request Timeout */
             408: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1684,6 +1849,8 @@ export interface operations {
             /** @description Request Entity Too Large */
             413: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1693,6 +1860,8 @@ export interface operations {
             /** @description Unsupported Media Type */
             415: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1702,6 +1871,8 @@ export interface operations {
             /** @description Unprocessable Entity */
             422: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1711,6 +1882,10 @@ export interface operations {
             /** @description Too Many Requests */
             429: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1720,6 +1895,8 @@ export interface operations {
             /** @description Internal Server Error */
             500: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1729,6 +1906,10 @@ export interface operations {
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1737,10 +1918,15 @@ export interface operations {
             };
         };
     };
-    create_batch_jobs_batch_post: {
+    create_batch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+                /** @description the same key and request again find the same job */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1762,12 +1948,12 @@ export interface operations {
                      * Guidance Scale
                      * @description how closely to follow the garment or the person, 0 to 20
                      */
-                    guidance_scale?: number | null;
+                    guidance_scale?: number;
                     /**
                      * Inference Steps
                      * @description denoising steps, 1 to 100
                      */
-                    inference_steps?: number | null;
+                    inference_steps?: number;
                     /**
                      * Seed
                      * @description the same seed and inputs give the same picture
@@ -1778,12 +1964,13 @@ export interface operations {
                      * Model
                      * @description id of a model, see GET /models
                      */
-                    model?: string | null;
+                    model?: string;
                     /**
                      * Preset
                      * @description how to trade quality for speed
+                     * @enum {string}
                      */
-                    preset?: ("exact" | "fast" | "turbo") | null;
+                    preset?: "exact" | "fast" | "turbo";
                     /**
                      * Ref Acceleration
                      * @description run the reference network once, not every step
@@ -1852,7 +2039,7 @@ export interface operations {
                      * Mask Id
                      * @description id of POST /masks, instead of mask_image
                      */
-                    mask_id?: string | null;
+                    mask_id?: string;
                     /**
                      * Task
                      * @description whose fields the others are
@@ -1871,7 +2058,7 @@ export interface operations {
                      * Webhook Url
                      * @description called when the job is over, signed as Standard Webhooks
                      */
-                    webhook_url?: string | null;
+                    webhook_url?: string;
                 };
             };
         };
@@ -1879,6 +2066,12 @@ export interface operations {
             /** @description Successful Response */
             202: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1888,6 +2081,8 @@ export interface operations {
             /** @description Bad Request */
             400: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1897,6 +2092,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1906,6 +2103,8 @@ export interface operations {
             /** @description Request Timeout */
             408: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1915,6 +2114,8 @@ export interface operations {
             /** @description Request Entity Too Large */
             413: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1924,6 +2125,8 @@ export interface operations {
             /** @description Unsupported Media Type */
             415: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1933,6 +2136,8 @@ export interface operations {
             /** @description Unprocessable Entity */
             422: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1942,6 +2147,10 @@ export interface operations {
             /** @description Too Many Requests */
             429: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1951,6 +2160,8 @@ export interface operations {
             /** @description Internal Server Error */
             500: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1960,6 +2171,10 @@ export interface operations {
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1968,10 +2183,13 @@ export interface operations {
             };
         };
     };
-    read_job_jobs__job_id__get: {
+    read_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+            };
             path: {
                 job_id: string;
             };
@@ -1982,6 +2200,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1991,6 +2211,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2000,24 +2222,32 @@ export interface operations {
             /** @description Not Found */
             404: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Internal Server Error */
+            500: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2026,10 +2256,13 @@ export interface operations {
             };
         };
     };
-    delete_job_jobs__job_id__delete: {
+    delete_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+            };
             path: {
                 job_id: string;
             };
@@ -2037,18 +2270,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
             /** @description cancelled */
             202: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2058,6 +2284,8 @@ export interface operations {
             /** @description deleted */
             204: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2065,6 +2293,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2074,24 +2304,32 @@ export interface operations {
             /** @description Not Found */
             404: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Internal Server Error */
+            500: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2100,11 +2338,13 @@ export interface operations {
             };
         };
     };
-    read_events_jobs__job_id__events_get: {
+    read_events: {
         parameters: {
             query?: never;
             header?: {
                 "last-event-id"?: string | null;
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
             };
             path: {
                 job_id: string;
@@ -2116,6 +2356,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2125,6 +2367,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2134,24 +2378,32 @@ export interface operations {
             /** @description Not Found */
             404: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Internal Server Error */
+            500: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2160,12 +2412,15 @@ export interface operations {
             };
         };
     };
-    read_part_jobs__job_id___part__get: {
+    read_part: {
         parameters: {
             query?: {
                 number?: number;
             };
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+            };
             path: {
                 part: "image" | "mask" | "densepose" | "parsing" | "flow";
                 job_id: string;
@@ -2177,6 +2432,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2185,9 +2442,22 @@ export interface operations {
                     "image/webp": string;
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2197,6 +2467,8 @@ export interface operations {
             /** @description Not Found */
             404: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2206,24 +2478,65 @@ export interface operations {
             /** @description Conflict */
             409: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2232,10 +2545,15 @@ export interface operations {
             };
         };
     };
-    check_check_post: {
+    check: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+                /** @description the same key and request again find the same job */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2255,15 +2573,22 @@ export interface operations {
                     /**
                      * Garment Type
                      * @description where the garment goes
+                     * @enum {string}
                      */
-                    garment_type?: ("upper_body" | "lower_body" | "dresses") | null;
-                };
+                    garment_type?: "upper_body" | "lower_body" | "dresses";
+                } | unknown | unknown;
             };
         };
         responses: {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2273,6 +2598,8 @@ export interface operations {
             /** @description Bad Request */
             400: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2282,6 +2609,19 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2291,6 +2631,19 @@ export interface operations {
             /** @description Request Timeout */
             408: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2300,6 +2653,8 @@ export interface operations {
             /** @description Request Entity Too Large */
             413: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2309,6 +2664,8 @@ export interface operations {
             /** @description Unsupported Media Type */
             415: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2318,6 +2675,8 @@ export interface operations {
             /** @description Unprocessable Entity */
             422: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2327,6 +2686,10 @@ export interface operations {
             /** @description Too Many Requests */
             429: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2336,6 +2699,8 @@ export interface operations {
             /** @description Internal Server Error */
             500: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2345,6 +2710,10 @@ export interface operations {
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2353,10 +2722,15 @@ export interface operations {
             };
         };
     };
-    create_mask_masks_post: {
+    create_mask: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+                /** @description the same key and request again find the same job */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2379,7 +2753,7 @@ export interface operations {
                      * Model
                      * @description id of a model, see GET /models
                      */
-                    model?: string | null;
+                    model?: string;
                     /**
                      * Sleeves
                      * @description sleeves of the new garment; keep: as those worn now
@@ -2407,6 +2781,14 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    /** @description address of the mask */
+                    Location?: string;
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2416,6 +2798,8 @@ export interface operations {
             /** @description Bad Request */
             400: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2425,6 +2809,19 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2434,6 +2831,19 @@ export interface operations {
             /** @description Request Timeout */
             408: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2443,6 +2853,8 @@ export interface operations {
             /** @description Request Entity Too Large */
             413: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2452,6 +2864,8 @@ export interface operations {
             /** @description Unsupported Media Type */
             415: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2461,6 +2875,8 @@ export interface operations {
             /** @description Unprocessable Entity */
             422: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2470,6 +2886,10 @@ export interface operations {
             /** @description Too Many Requests */
             429: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2479,6 +2899,8 @@ export interface operations {
             /** @description Internal Server Error */
             500: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2488,6 +2910,10 @@ export interface operations {
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2496,10 +2922,13 @@ export interface operations {
             };
         };
     };
-    read_mask_masks__mask_id__get: {
+    read_mask: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+            };
             path: {
                 mask_id: string;
             };
@@ -2510,6 +2939,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2519,6 +2950,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2528,24 +2961,32 @@ export interface operations {
             /** @description Not Found */
             404: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Internal Server Error */
+            500: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2554,10 +2995,13 @@ export interface operations {
             };
         };
     };
-    edit_mask_masks__mask_id__put: {
+    edit_mask: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+            };
             path: {
                 mask_id: string;
             };
@@ -2572,6 +3016,12 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2581,6 +3031,8 @@ export interface operations {
             /** @description Bad Request */
             400: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2590,6 +3042,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2599,6 +3053,19 @@ export interface operations {
             /** @description Not Found */
             404: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2608,6 +3075,8 @@ export interface operations {
             /** @description Request Entity Too Large */
             413: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2617,6 +3086,32 @@ export interface operations {
             /** @description Unprocessable Entity */
             422: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2626,6 +3121,10 @@ export interface operations {
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2634,10 +3133,13 @@ export interface operations {
             };
         };
     };
-    read_layer_masks__mask_id___layer__get: {
+    read_layer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+            };
             path: {
                 layer: "mask" | "cloth" | "arms" | "hands" | "face" | "hair" | "accessories" | "shoes";
                 mask_id: string;
@@ -2649,6 +3151,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2658,6 +3162,8 @@ export interface operations {
             /** @description Unauthorized */
             401: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2667,24 +3173,43 @@ export interface operations {
             /** @description Not Found */
             404: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Unprocessable Entity */
             422: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2693,10 +3218,15 @@ export interface operations {
             };
         };
     };
-    edit_images_v1_images_edits_post: {
+    edit_images: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description who a browser says it is: a random word of 16 to 64 letters, digits, - or _ that owns a history; any other counts as none */
+                "X-Client-ID"?: string;
+                /** @description the same key and request again find the same job */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2729,15 +3259,151 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description the limit of requests, where there is one */
+                    "RateLimit-Policy"?: string;
+                    /** @description what is left of it */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["ImagesAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesError"];
                 };
             };
         };
     };
-    health_health_get: {
+    health: {
         parameters: {
             query?: never;
             header?: never;
@@ -2749,6 +3415,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2758,6 +3426,10 @@ export interface operations {
             /** @description loading or failed */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2766,7 +3438,7 @@ export interface operations {
             };
         };
     };
-    metrics_metrics_get: {
+    metrics: {
         parameters: {
             query?: never;
             header?: never;
@@ -2778,6 +3450,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2786,7 +3460,7 @@ export interface operations {
             };
         };
     };
-    live_health_live_get: {
+    live: {
         parameters: {
             query?: never;
             header?: never;
@@ -2798,6 +3472,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2808,7 +3484,7 @@ export interface operations {
             };
         };
     };
-    ready_health_ready_get: {
+    ready: {
         parameters: {
             query?: never;
             header?: never;
@@ -2820,6 +3496,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2829,6 +3507,10 @@ export interface operations {
             /** @description loading or failed */
             503: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
+                    /** @description seconds to wait, where known */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2837,7 +3519,7 @@ export interface operations {
             };
         };
     };
-    models_models_get: {
+    models: {
         parameters: {
             query?: never;
             header?: never;
@@ -2849,6 +3531,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description id of the request */
+                    "X-Request-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
