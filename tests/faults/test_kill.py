@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-STEPS, SEEDS = 4, 5
+STEPS, SEEDS = 10, 5
 MOMENTS = ("upload", "queue", "denoise", "write", "start", "any")
 CUSTOMERS = 2
 
