@@ -109,11 +109,11 @@ class MiniModel:
         seen: Conditions = scene.conditions
         assert generated.tap is not None
         readout = read_attention(self._nets.head, generated.tap)
-        layers = refine(
+        layers, readout = refine(
             self._nets.refiner, readout, decoded=generated.images, photo=self._picture(seen.photo),
             cloth=self._map(seen.cloth), mask=self._map(seen.mask), densepose=self._densepose(seen),
             garment=torch.cat([self._picture(seen.garment.rgb), self._map(seen.garment.alpha)], 1),
-        )  # fmt: skip
+        )[-1]  # fmt: skip
         window = seen.window
         photo = window.cut(request.person, window.height, window.width, cv2.INTER_AREA)
         mask = window.cut(seen.photo_mask, window.height, window.width, cv2.INTER_NEAREST)

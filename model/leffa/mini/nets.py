@@ -86,9 +86,10 @@ def _start_silent(layer: nn.Module) -> None:
 
 @dataclass
 class Readout:
-    """What the head reads from the flow layer, at four times the latent grid. All float.
+    """Where every pixel's cloth comes from and how it looks. All float.
 
-    flow: [B, 2, h, w] corrected flow, -1..1 · mask_logit: [B, 1, 4h, 4w] · shade: [B, 1, 4h, 4w] log gain.
+    flow: [B, 2, h, w] into the garment, -1..1 · mask_logit: [B, 1, h, w] · shade: [B, 1, h, w] log gain.
+    The head reads them at four times the latent grid, the refiner corrects them at the native size.
     """
 
     flow: Tensor
@@ -120,55 +121,77 @@ class Head(nn.Module):
 class Layers:
     """The layers of the answer at the model's native size. All float [B, C, H, W].
 
-    garment: 0..1 where the new garment is · shade: gain on the warped garment ·
-    keep: 0..1 where the photo itself shows through · fill: RGB 0..1 for what the old garment hid.
+    garment: 0..1 where the new garment is · shade: gain on the warped garment, a channel a colour ·
+    trust: 0..1 how much of the garment is the warp and not the fill (the flat does not show its back) ·
+    keep: 0..1 where the photo itself shows through · fill: RGB 0..1 where neither garment nor photo is known.
     """
 
     garment: Tensor
     shade: Tensor
+    trust: Tensor
     keep: Tensor
     fill: Tensor
 
 
 class Refiner(nn.Module):
-    """A small U-shaped net on 4x4 pixel blocks that joins warp, decoded picture and photo."""
+    """A small U-shaped net on 4x4 pixel blocks that joins warp, decoded picture and photo.
+
+    It is called in rounds: every round sees the garment as warped by the flow of the one before.
+    """
 
     CHANNELS_IN = 17
+    COARSE_IN = 6
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        wide, widest = width * 3 // 2, width * 2
+        wide, widest, deep = width * 3 // 2, width * 2, width * 3
         self.stem = _block(self.CHANNELS_IN * 16, width)
+        self.coarse_stem = nn.Conv2d(self.COARSE_IN, width, 3, padding=1)
         self.down1 = nn.Sequential(nn.MaxPool2d(2), _block(width, wide), _block(wide, wide))
         self.down2 = nn.Sequential(nn.MaxPool2d(2), _block(wide, widest), _block(widest, widest))
+        self.down3 = nn.Sequential(nn.MaxPool2d(2), _block(widest, deep), _block(deep, deep))
+        self.up0 = nn.Conv2d(deep, widest, 3, padding=1)
         self.up1 = nn.Sequential(_block(widest + wide, wide), _block(wide, wide))
         self.up2 = nn.Sequential(_block(wide + width, width), _block(width, width))
-        self.out = nn.Conv2d(width, 6 * 16, 3, padding=1)
-        _start_silent(self.out)
+        self.out = nn.Conv2d(width, 9 * 16, 3, padding=1)
+        self.flow_out = nn.Conv2d(width, 2, 3, padding=1)
+        for layer in (self.coarse_stem, self.up0, self.out, self.flow_out):
+            _start_silent(layer)
 
     def forward(
         self, photo: Tensor, cloth: Tensor, mask: Tensor, parts: Tensor, decoded: Tensor,
-        warped: Tensor, mask_logit: Tensor, shade: Tensor,
-    ) -> Layers:  # fmt: skip
-        """Join the parts at the native size.
+        warped: Tensor, reach: Tensor, reading: Readout,
+    ) -> tuple[Layers, Readout]:  # fmt: skip
+        """Join the parts at the native size: the answer's layers, and the reading corrected.
 
         photo [B, 3, H, W] 0..1 with the old garment (cloth [B, 1, H, W]) blanked by the caller; mask agnostic
         mask 0/1; parts [B, 3, H, W] part colours; decoded [B, 3, H, W] 0..1; warped [B, 4, H, W] garment RGB
-        and silhouette 0..1; mask_logit and shade [B, 1, H, W] from the head.
+        and silhouette 0..1; reach [B, 4, H, W] how far that place of the flat is from the silhouette's sides;
+        reading as it is so far, brought to the native size.
         """
+        flow, mask_logit, shade = reading.flow, reading.mask_logit, reading.shade
         joined = torch.cat([photo, cloth, mask, parts, decoded, warped, mask_logit / 4, shade], 1)
         fine = self.stem(F.pixel_unshuffle(joined, 4))
+        fine = fine + self.coarse_stem(F.avg_pool2d(torch.cat([flow, reach], 1), 4))
         middle = self.down1(fine)
         coarse = self.down2(middle)
+        coarse = coarse + _twice(self.up0(self.down3(coarse)), coarse)
         middle = self.up1(torch.cat([_twice(coarse, middle), middle], 1))
         fine = self.up2(torch.cat([_twice(middle, fine), fine], 1))
-        delta = F.pixel_shuffle(self.out(fine), 4).float()  # [B, 6, H, W]
-        return Layers(
-            garment=torch.sigmoid(mask_logit + 2 * delta[:, :1]) * mask,
-            shade=torch.exp((shade + delta[:, 1:2]).clamp(-1.5, 0.7)),
-            keep=1 - mask * (1 - torch.sigmoid(2 + 4 * delta[:, 2:3]) * (1 - cloth)),
-            fill=(decoded + delta[:, 3:]).clamp(0, 1),
+        delta = F.pixel_shuffle(self.out(fine), 4).float()  # [B, 9, H, W]
+        garment, shades, keep, fill, trust = delta.split((1, 3, 1, 3, 1), 1)
+        mask_logit = mask_logit + 2 * garment
+        shades = (shade + shades).clamp(-1.5, 0.7)
+        # At a quarter of the size the correction is smooth by itself: texture cannot fray.
+        flow = flow + _twice(0.25 * self.flow_out(fine).float(), flow)
+        layers = Layers(
+            garment=torch.sigmoid(mask_logit) * mask,
+            shade=torch.exp(shades),
+            trust=torch.sigmoid(4 + 4 * trust),
+            keep=1 - mask * (1 - torch.sigmoid(2 + 4 * keep) * (1 - cloth)),
+            fill=(decoded + fill).clamp(0, 1),
         )
+        return layers, Readout(flow, mask_logit, shades.mean(1, keepdim=True))
 
 
 def _twice(coarse: Tensor, like: Tensor) -> Tensor:
@@ -178,7 +201,7 @@ def _twice(coarse: Tensor, like: Tensor) -> Tensor:
 def compose(layers: Layers, photo: Tensor, garment: Tensor) -> Tensor:
     """Garment over kept photo over fill; photo and (warped) garment [B, 3, H, W] 0..1 → the same shape."""
     behind = layers.keep * photo + (1 - layers.keep) * layers.fill
-    worn = (garment * layers.shade).clamp(0, 1)
+    worn = layers.trust * (garment * layers.shade).clamp(0, 1) + (1 - layers.trust) * layers.fill
     return layers.garment * worn + (1 - layers.garment) * behind
 
 

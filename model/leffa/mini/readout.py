@@ -14,6 +14,7 @@ from leffa.diffusion.flow import flow_from_attention, warp
 from leffa.mini.nets import HEIGHT, LATENT_SCALE, WIDTH, Head, Layers, Readout, Refiner, compose
 
 STRIP = 512  # rows rendered at a time
+ROUNDS = 2
 BLEED = 5  # pixels at native size: the old garment's soft edge, where the photo is not to be trusted
 
 
@@ -27,17 +28,45 @@ def read_attention(head: Head, tap: AttentionTap) -> Readout:
 def refine(
     refiner: Refiner, readout: Readout, *, decoded: Tensor, photo: Tensor, cloth: Tensor, mask: Tensor,
     densepose: Tensor, garment: Tensor,
-) -> Layers:  # fmt: skip
-    """Join everything at the native size into :class:`Layers`.
+) -> list[tuple[Layers, Readout]]:  # fmt: skip
+    """Join everything at the native size: ROUNDS times layers and the reading they go with, the best last.
 
     decoded, photo [B, 3, H, W] 0..1; cloth, mask [B, 1, H, W] 0/1: the worn garment, the agnostic mask;
     densepose [B, 3, H, W] part colours; garment [B, 4, H, W] 0..1 RGB and silhouette.
     """
     cloth = F.max_pool2d(cloth, BLEED, 1, BLEED // 2) * mask
-    return refiner(
-        photo * (1 - cloth), cloth, mask, densepose, decoded, warp(garment, readout.flow, HEIGHT, WIDTH),
-        _native(readout.mask_logit), _native(readout.shade),
-    )  # fmt: skip
+    flat = torch.cat([garment, reach(garment[:, 3:])], 1)
+    rounds: list[tuple[Layers, Readout]] = []
+    before = Readout(*(_native(values) for values in vars(readout).values()))
+    for _ in range(ROUNDS):
+        warped = warp(flat, before.flow, HEIGHT, WIDTH)
+        layers, after = refiner(
+            photo * (1 - cloth), cloth, mask, densepose, decoded, warped[:, :4], warped[:, 4:], before
+        )
+        # The garment was fetched by the flow as it came in, but it is drawn by the flow that goes out.
+        rounds.append((layers, after))
+        before = after
+    return rounds
+
+
+def reach(silhouette: Tensor) -> Tensor:
+    """How far every pixel is from the silhouette's left, right, upper and lower end, in its row or column.
+
+    silhouette [B, 1, H, W] 0..1 → [B, 4, H, W]: 1 is half the picture, negative beyond the end. Rows and
+    columns without silhouette take the ends of the whole.
+    """
+    inside = silhouette > 0.5
+    ends = []
+    for dim, size in ((3, silhouette.shape[3]), (2, silhouette.shape[2])):
+        shape = [1, 1, 1, 1]
+        shape[dim] = size
+        at = ((2 * torch.arange(size, device=silhouette.device) + 1) / size - 1).view(shape)
+        first = torch.where(inside, at, torch.inf).amin(dim, keepdim=True)
+        last = torch.where(inside, at, -torch.inf).amax(dim, keepdim=True)
+        first = torch.where(first.isinf(), first.amin((2, 3), keepdim=True), first).clamp(-1, 1)
+        last = torch.where(last.isinf(), last.amax((2, 3), keepdim=True), last).clamp(-1, 1)
+        ends += [at - first, last - at]
+    return torch.cat([end.expand_as(silhouette) for end in ends], 1)
 
 
 def render(layers: Layers, flow: Tensor, photo: Tensor, garment: Tensor, mask: Tensor) -> Tensor:
@@ -52,7 +81,9 @@ def render(layers: Layers, flow: Tensor, photo: Tensor, garment: Tensor, mask: T
         piece = photo[:, :, rows]
         grid = _grid(top, piece.shape[2], *photo.shape[2:]).to(photo.device)
         large = Layers(*(_sampled(layer, grid, "bicubic").clamp_min(0) for layer in vars(layers).values()))
-        large.garment, large.keep = large.garment.clamp(0, 1), large.keep.clamp(0, 1)
+        large.garment, large.trust, large.keep = (
+            layer.clamp(0, 1) for layer in (large.garment, large.trust, large.keep)
+        )
         looked_at = _sampled(flow, grid, "bilinear").permute(0, 2, 3, 1)  # [1, rows, w, 2]
         worn = compose(large, piece, _sampled(garment, looked_at, "bilinear"))
         answer[:, :, rows] = torch.where(mask[:, :, rows] > 0.5, worn, piece)

@@ -45,17 +45,33 @@ def draw_shards(folder: Path, count: int, seed: int, height: int, width: int, wo
             job.result()
 
 
+def shards(folder: Path) -> list[Path]:
+    """The shards of `folder` in order. Raises BadFolder when there are none."""
+    paths = sorted(folder.glob("train-*.npz"))
+    if not paths:
+        raise BadFolder(f"{folder} holds no train-*.npz; draw them with: leffa train mini --stage data")
+    return paths
+
+
 def load_shards(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     """The named arrays of all shards, joined in order. Raises BadFolder when there are none."""
-    shards = sorted(folder.glob("train-*.npz"))
-    if not shards:
-        raise BadFolder(f"{folder} holds no train-*.npz; draw them with: leffa train mini --stage data")
     columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for path in shards:
+    for path in shards(folder):
         with np.load(path) as shard:
             for name, column in columns.items():
                 column.append(shard[name])
     return {name: np.concatenate(column) for name, column in columns.items()}
+
+
+def both_directions(shard: Path) -> dict[str, np.ndarray]:
+    """A shard's pairs, person → target, and behind them the same people the other way round."""
+    there = {
+        "person": "target", "target": "person", "labels": "target_labels", "garment": "source_garment",
+        "garment_alpha": "source_garment_alpha", "flow": "source_flow", "garment_mask": "source_garment_mask",
+        "parts": "parts", "keypoints": "keypoints", "garment_type": "garment_type",
+    }  # fmt: skip
+    with np.load(shard) as stored:
+        return {name: np.concatenate([stored[name], stored[back]]) for name, back in there.items()}
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from leffa.mini import readout
-from leffa.mini.nets import HEIGHT, WIDTH, Layers, compose
+from leffa.mini.nets import HEIGHT, WIDTH, Layers, Readout, Refiner, compose
 
 
 @pytest.fixture
 def layers() -> Layers:
     torch.manual_seed(0)
     one, three = torch.rand(1, 1, HEIGHT, WIDTH), torch.rand(1, 3, HEIGHT, WIDTH)
-    return Layers(garment=one, shade=one + 0.5, keep=1 - one, fill=three)
+    return Layers(garment=one, shade=three + 0.5, trust=1 - one, keep=1 - one, fill=three)
 
 
 def identity_flow() -> torch.Tensor:
@@ -47,5 +47,31 @@ def test_garment_over_kept_photo_over_fill() -> None:
 
     photo, garment = plane(0.2, 3), plane(0.4, 3)
     for worn, keep, expected in ((1.0, 1.0, 0.8), (0.0, 1.0, 0.2), (0.0, 0.0, 0.9), (0.5, 0.0, 0.85)):
-        layers = Layers(plane(worn), plane(2.0), plane(keep), plane(0.9, 3))
+        layers = Layers(plane(worn), plane(2.0, 3), plane(1.0), plane(keep), plane(0.9, 3))
         assert torch.allclose(compose(layers, photo, garment), plane(expected, 3))
+
+
+def test_an_untrained_refiner_leaves_the_reading_as_it_is() -> None:
+    torch.manual_seed(0)
+    flow = identity_flow()[:, :, ::2, ::2]
+    reading = Readout(flow, torch.randn(1, 1, *flow.shape[2:]), torch.zeros(1, 1, *flow.shape[2:]))
+    picture, plane = torch.rand(1, 3, HEIGHT, WIDTH), torch.ones(1, 1, HEIGHT, WIDTH)
+    rounds = readout.refine(
+        Refiner(), reading, decoded=picture, photo=picture, cloth=plane, mask=plane, densepose=picture,
+        garment=torch.cat([picture, plane], 1),
+    )  # fmt: skip
+    layers, after = rounds[-1]
+    assert len(rounds) == readout.ROUNDS
+    assert torch.allclose(after.flow, identity_flow(), atol=2 / WIDTH)
+    assert torch.allclose(layers.garment, after.mask_logit.sigmoid())
+    assert torch.equal(layers.shade, torch.ones(1, 3, HEIGHT, WIDTH))
+
+
+def test_reach_counts_from_the_ends_of_the_silhouette_in_each_row_and_column() -> None:
+    silhouette = torch.zeros(1, 1, 8, 8)
+    silhouette[..., 2:6, 2:4] = 1
+    left, right, up, down = readout.reach(silhouette)[0]
+    assert torch.allclose(left[3], torch.tensor([-0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25]))
+    assert right[3, 3] == 0 and right[3, 2] == 0.25 and right[3, 5] < 0
+    assert up[2, 3] == 0 and down[2, 3] == 0.75
+    assert torch.equal(left[0], left[3])  # no silhouette in row 0: the whole's ends

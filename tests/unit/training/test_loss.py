@@ -120,7 +120,8 @@ def test_a_noisy_sample_takes_no_part_whatever_its_neighbours() -> None:
 
 def test_no_attention_map_is_kept_for_the_way_back() -> None:
     tokens = 32 * 32
-    looks = Looks(*(torch.randn(1, 2, tokens, 8, requires_grad=True) for _ in "qk"), (32, 32))
+    query, key = (torch.randn(1, 2, tokens, 8, requires_grad=True) for _ in "qk")
+    looks = Looks(query, key, (32, 32))
     kept = []
 
     def keep(tensor: Tensor) -> Tensor:

@@ -7,7 +7,7 @@
 | parser | trains labels and parts | data → leffa-mini-parser.safetensors |
 | latents | encodes the pairs once, half of them as the parser sees them | data, vae, parser → latents.npz |
 | pair | trains both UNets and the head | latents → pair.ckpt |
-| answers | draws with the pair | data, parser, pair → answers.npz |
+| answers | draws with the pair | data, parser, pair → answers/*.npz |
 | refiner | trains the joiner | answers → refiner.ckpt |
 | export | halves and writes the weights | refiner → leffa-mini.safetensors |
 
@@ -48,9 +48,9 @@ class MiniConfig:
     parser_batch: int = 12
     pair: LoopConfig = LoopConfig(steps=2850, learning_rate=8e-4)
     pair_batch: int = 8
-    answers: int = 2400
-    refiner: LoopConfig = LoopConfig(steps=5200, learning_rate=1.5e-3)
-    refiner_batch: int = 6
+    answers: int = 2000
+    refiner: LoopConfig = LoopConfig(steps=4850, learning_rate=1.2e-3)
+    refiner_batch: int = 8
     seed: int = 0
 
 
@@ -117,7 +117,7 @@ class Run:
     def refiner(self) -> None:
         """Stage `refiner`."""
         mini = self._mini("pair")
-        answers = self.out / "answers.npz"
+        answers = self.out / "answers"
         train_refiner(mini, answers, self.out, self.config.refiner, self.config.refiner_batch, self.resume)
         self._keep(mini, "refiner")
 

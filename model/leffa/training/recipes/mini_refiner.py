@@ -16,40 +16,53 @@ from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Layers, Mini, Readout, Ref
 from leffa.mini.parser import ParserNet
 from leffa.mini.readout import read_attention, refine
 from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
-from leffa.training.data import load_shards, write_arrays
+from leffa.training.data import SHARD, both_directions, load_shards, shards, write_arrays
 from leffa.training.device import device, mixed_precision, tensor
+from leffa.training.disturb import PART_MIRROR
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.recipes.mini_pair import look_through
 from leffa.training.sheets import write_sheet
 from leffa.tryon import GARMENT_TYPES
 
-STEPS = 3  # few: the cache shall be made in minutes, and rougher drafts make a sturdier refiner
+STEPS = 2  # few: the cache shall be made in minutes, and rougher drafts make a sturdier refiner
 BATCH = 8
 SHEET_ROWS = 8
+NAMES = (
+    "person", "target", "garment", "garment_alpha", "garment_mask", "parts", "mask", "cloth", "true_flow",
+    "decoded", "flow", "mask_logit", "shade",
+)  # fmt: skip
+ROUND_SHARES = (0.3, 0.7)  # of the loss; the last round makes the answer
 
 
 def cache_answers(
     mini: Mini, parser: ParserNet, pipeline: LeffaPipeline, data: Path, out: Path, count: int
 ) -> Path:
-    """Draw the first `count` pairs of `data` with the pair as trained; returns `out/answers.npz`."""
-    path = out / "answers.npz"
-    names = ("person", "target", "garment", "garment_alpha", "garment_mask", "garment_type",
-             "labels", "parts", "keypoints")  # fmt: skip
-    pairs = {name: array[:count] for name, array in load_shards(data, names).items()}
+    """Draw pairs of `data`, in both directions, with the pair as trained, until `count` answers are there.
+
+    Returns the folder `out/answers`: a shard of answers for every shard of pairs; those there are kept.
+    """
+    folder = out / "answers"
+    folder.mkdir(exist_ok=True)
+    mini.to(device())
+    done = 0
+    for shard in track(shards(data), "drawing answers"):
+        if done < count and not (folder / shard.name).exists():
+            write_arrays(folder / shard.name, _answers(mini, parser, pipeline, shard))
+        done += 2 * SHARD
+    return folder
+
+
+def _answers(mini: Mini, parser: ParserNet, pipeline: LeffaPipeline, shard: Path) -> dict[str, np.ndarray]:
+    pairs = both_directions(shard)
     kinds = [GARMENT_TYPES[index] for index in pairs.pop("garment_type")]
     look_through(parser, pairs)
     looks = list(zip(pairs.pop("labels"), pairs["parts"], kinds, strict=True))
     pairs.pop("keypoints")
     pairs["mask"] = np.stack([agnostic_mask(labels, parts, kind) for labels, parts, kind in looks])
     pairs["cloth"] = np.stack([clothing_mask(labels, kind) for labels, _, kind in looks])
-    mini.to(device())
-    drawn = [
-        _draw(mini, pipeline, pairs, start) for start in track(range(0, len(kinds), BATCH), "drawing answers")
-    ]
-    for name in drawn[0]:
-        pairs[name] = np.concatenate([batch[name] for batch in drawn])
-    write_arrays(path, pairs)
-    return path
+    drawn = [_draw(mini, pipeline, pairs, start) for start in range(0, len(kinds), BATCH)]
+    pairs["true_flow"] = pairs.pop("flow")
+    return pairs | {name: np.concatenate([batch[name] for batch in drawn]) for name in drawn[0]}
 
 
 @torch.inference_mode()
@@ -84,46 +97,82 @@ def train_refiner(mini: Mini, answers: Path, out: Path, config: LoopConfig, batc
 
     `out/refiner.png` shows photo, garment, target, the pair's draft and the answer.
     """
-    with np.load(answers) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    arrays = load_shards(answers, NAMES)
 
     def loss(refiner: Refiner, rng: np.random.Generator) -> dict[str, Tensor]:
         chosen = np.sort(rng.integers(len(arrays["person"]), size=batch))
-        return _loss(refiner, {name: array[chosen] for name, array in arrays.items()})
+        drawn = {name: array[chosen] for name, array in arrays.items()}
+        return _loss(refiner, _mirrored(drawn) if rng.random() < 0.5 else drawn)
 
     fit("refiner", mini.refiner, loss, config, out, resume)
     last = {name: array[-SHEET_ROWS:] for name, array in arrays.items()}
     with torch.no_grad():
-        answer = _answer(mini.refiner, last, tensor(last["mask"][:, None]).float())[1]
+        answer = _answers_in_rounds(mini.refiner, last, tensor(last["mask"][:, None]).float())[-1][2]
     columns = (_tensor(last[name]) for name in ("person", "garment", "target"))
     write_sheet(out / "refiner.png", [*columns, tensor(last["decoded"]).float() / 255, answer])
 
 
+def _mirrored(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Person and flat in a mirror: left and right parts change places, flows look at the other side."""
+    columns = {name: 3 if name in ("decoded", "flow", "mask_logit", "shade") else 2 for name in batch}
+    mirror = {name: np.flip(array, columns[name]).copy() for name, array in batch.items()}
+    mirror["parts"] = PART_MIRROR[mirror["parts"]]
+    mirror["flow"][:, 0] *= -1
+    flow = mirror["true_flow"]  # of every second pixel: now of the odd ones, and the even ones lie between
+    flow[..., 0] *= -1
+    flow[:, :, 1:] = (flow[:, :, 1:] + flow[:, :, :-1]) / 2
+    flow[:, :, 0] = np.nan
+    return mirror
+
+
 def _loss(refiner: Refiner, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
     mask = tensor(batch["mask"][:, None]).float()
-    layers, answer = _answer(refiner, batch, mask)
+    total = torch.zeros((), device=mask.device)
+    figures: dict[str, Tensor] = {}
+    rounds = _answers_in_rounds(refiner, batch, mask)
+    for share, (layers, readout, answer) in zip(ROUND_SHARES, rounds, strict=True):
+        figures = _round_loss(layers, readout.flow, answer, mask, batch)  # the last round's are logged
+        total = total + share * (4 * figures["pixels"] + 2 * figures["outline"] + 4 * figures["flow"])
+    return {"loss": total, **figures}
+
+
+def _round_loss(
+    layers: Layers, flow: Tensor, answer: Tensor, mask: Tensor, batch: dict[str, np.ndarray]
+) -> dict[str, Tensor]:
     true_mask = tensor(batch["garment_mask"][:, None] > 0).float()
     entropy = F.binary_cross_entropy(layers.garment.clamp(1e-4, 1 - 1e-4), true_mask, reduction="none")
     area = mask.sum() + 1
-    outline = (entropy * mask).sum() / area
-    pixels = ((answer - _tensor(batch["target"])).abs() * mask).sum() / (3 * area)
-    return {"loss": 4 * pixels + 2 * outline, "pixels": pixels, "outline": outline}
+    true_flow = tensor(batch["true_flow"]).float().permute(0, 3, 1, 2)  # every second pixel
+    seen = ~true_flow.isnan().any(1, keepdim=True)
+    away = (flow[:, :, ::2, ::2] - true_flow.nan_to_num()).abs().sum(1, keepdim=True)
+    wrong = (answer - _tensor(batch["target"])) * mask
+    return {
+        "pixels": (wrong.abs() + wrong.square()).sum() / (3 * area),
+        "outline": (entropy * mask).sum() / area,
+        "flow": (away * seen).sum() / (seen.sum() + 1),
+    }
 
 
-def _answer(refiner: Refiner, batch: dict[str, np.ndarray], mask: Tensor) -> tuple[Layers, Tensor]:
-    """The layers, and the answer [B, 3, H, W] that they come to."""
+def _answers_in_rounds(
+    refiner: Refiner, batch: dict[str, np.ndarray], mask: Tensor
+) -> list[tuple[Layers, Readout, Tensor]]:
+    """For every round the layers, the reading and the answer [B, 3, H, W] that they come to."""
     photo = _tensor(batch["person"])
     garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
     readout = Readout(*(tensor(batch[name]).float() for name in ("flow", "mask_logit", "shade")))
     with mixed_precision():
-        layers = refine(
+        rounds = refine(
             refiner, readout, photo=photo, mask=mask,
             decoded=tensor(batch["decoded"]).float() / 255,
             cloth=tensor(batch["cloth"][:, None]).float(), garment=garment,
             densepose=tensor(PART_COLOURS[batch["parts"]]).permute(0, 3, 1, 2),
         )  # fmt: skip
-    layers = Layers(*(layer.float() for layer in vars(layers).values()))
-    return layers, compose(layers, photo, warp(garment[:, :3], readout.flow, *photo.shape[-2:]))
+    answers = []
+    for layers, after in rounds:
+        layers = Layers(*(layer.float() for layer in vars(layers).values()))
+        worn = warp(garment[:, :3], after.flow, *photo.shape[-2:])
+        answers.append((layers, after, compose(layers, photo, worn)))
+    return answers
 
 
 def _tensor(pictures: np.ndarray) -> Tensor:
