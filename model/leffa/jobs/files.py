@@ -37,6 +37,9 @@ class Files:
                 if isinstance(fs, LocalFileSystem):
                     file.flush()
                     os.fsync(file.fileno())
+            if isinstance(fs, LocalFileSystem):
+                _sync_folder(f"{self._root}/{job}")
+                _sync_folder(self._root)
 
     def read(self, job: str, name: str) -> bytes:
         """The bytes of one file. Raises PartMissing where it is gone."""
@@ -63,6 +66,15 @@ class Files:
     def _fs(self) -> fsspec.AbstractFileSystem:
         # fsspec keeps one instance a thread.
         return fsspec.core.url_to_fs(self._url)[0]
+
+
+def _sync_folder(path: str) -> None:
+    """Have a folder's list of files on the disk too."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -50,6 +50,9 @@ class Room:
     def keep(self, known: Known) -> None:
         self.kept.update(known.preprocessors)
 
+    def used(self) -> dict[str, int]:
+        return {"gpu": sum(model.size for model in self.alive)}
+
     def release(self) -> None:
         self.answer()
         gc.collect()
