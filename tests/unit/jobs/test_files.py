@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from leffa.errors import StorageFailed
+from leffa.errors import PartMissing, StorageFailed
 from leffa.jobs.files import Files
 
 
@@ -28,7 +28,7 @@ def test_removing_takes_all_of_a_job_and_nothing_else(files) -> None:
     files.remove("a")
     files.remove("a")
     assert files.jobs() == ["b"]
-    with pytest.raises(StorageFailed):
+    with pytest.raises(PartMissing):
         files.read("a", "person")
 
 
