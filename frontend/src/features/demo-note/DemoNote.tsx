@@ -36,7 +36,7 @@ export function DemoNote({ task }: { task: Task }) {
     setDismissed(true);
   };
   return (
-    <aside className={styles.note} data-known={known !== null} aria-label={t("demo.label")}>
+    <aside className={styles.note} data-pending={known === null} aria-label={t("demo.label")}>
       <Icon name="info" />
       <p>
         <strong>{t("demo.label")}</strong> {t("demo.text")} <code>{COMMAND[task]}</code>

@@ -36,10 +36,12 @@ export default function MaskEditor({ photo, options, mask, onSave, onClose }: Pr
   const [erase, setErase] = useState(false);
   const { data, error, refetch } = useMask(photo, options);
 
+  const first = mask ?? data?.automatic;
+
   useEffect(() => {
-    const first = mask ? toLayer(mask) : data?.automatic;
-    Promise.resolve(first).then((layer) => layer && add({ kind: "replace", layer }));
-  }, [mask, data, add]);
+    const layer = first instanceof Blob ? toLayer(first) : first;
+    Promise.resolve(layer).then((made) => made && add({ kind: "replace", layer: made }));
+  }, [first, add]);
 
   const addLayer = async (name: LayerName, takeAway: boolean) => {
     const link = data?.links[name];

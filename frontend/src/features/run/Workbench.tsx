@@ -14,11 +14,12 @@ import { RunBar } from "./RunBar";
 import { Stage } from "./Stage";
 import { useRun } from "./useRun";
 
-/** Control or Command and Enter run from anywhere. */
+/** Control or Command and Enter run from anywhere but an open window. */
 function useShortcut(run: () => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run();
+      const inWindow = document.querySelector("dialog[open]") !== null;
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !inWindow) run();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
