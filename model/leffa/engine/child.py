@@ -15,6 +15,7 @@ from leffa.engine.protocol import Progress, Turn, Work
 from leffa.settings import Settings
 
 STATE_SECONDS = 0.1
+BEHIND = 5  # on a busy machine the service answers first; a picture is in no hurry of milliseconds
 MEMORY_SECONDS = 5.0  # between two reports where nothing but memory changes
 
 
@@ -23,6 +24,7 @@ def run_child(settings: Settings, pipe: Connection) -> None:
     # Ctrl-C reaches the whole group: the parent decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(BEHIND)
     logging.basicConfig(level=settings.log_level.upper())
     try:
         _Child(settings, pipe).serve()
