@@ -25,18 +25,29 @@ install test model/requirements-dev.txt
 compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null ||
   echo "PostgreSQL is not installed: the tests that need it are left out (apt-get install postgresql)."
 export PATH="$VENV/bin:$PATH"
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"; kill $(jobs -p) 2>/dev/null || true' EXIT
 ruff format --check .
 ruff check .
 (cd model && mypy leffa main.py && lint-imports)
-pytest ${selection[@]+"${selection[@]}"} "$@"
+if (($#)); then
+  pytest ${selection[@]+"${selection[@]}"} "$@"
+else
+  # The fault suite mostly waits: for deadlines, and for processes to start again. So it runs beside the others.
+  pytest ${selection[@]+"${selection[@]}"} tests/faults >"$scratch/faults" 2>&1 &
+  faults=$!
+  pytest ${selection[@]+"${selection[@]}"} --ignore=tests/faults
+  echo "The fault suite:"
+  wait "$faults" || { cat "$scratch/faults"; exit 1; }
+  tail -n 1 "$scratch/faults"
+fi
 
 # The page: its own checks and tests, then the browser suite, where Node, Chromium and nginx are installed.
 if ! command -v npm >/dev/null; then
   echo "Node.js is not installed: the page is not checked."
   exit
 fi
-document="$(mktemp)"
-trap 'rm -f "$document"' EXIT
+document="$scratch/openapi.json"
 python - >"$document" <<'PY'
 import json
 from leffa.service.app import create_app
