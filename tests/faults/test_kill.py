@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -122,7 +123,10 @@ def begins(moment: str, service, before: set[str]) -> bool:
 
 
 def finished_files(service) -> set[str]:
-    return {f"{path.parent.name}/{path.name}" for path in (service.data / "files").glob("*/*-0-*")}
+    found = set()
+    for folder, _, names in os.walk(service.data / "files"):  # which minds no folder that goes meanwhile
+        found |= {f"{Path(folder).name}/{name}" for name in names if "-0-" in name}
+    return found
 
 
 def half_an_upload(port: int) -> None:
