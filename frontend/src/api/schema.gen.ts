@@ -3241,9 +3241,9 @@ export interface operations {
                      */
                     mask?: string;
                     /** @description taken and not used */
-                    prompt?: string;
+                    prompt?: unknown;
                     /** @description id of GET /models; a name of OpenAI's means the default */
-                    model?: string;
+                    model?: unknown;
                     n?: number;
                     /** @enum {string} */
                     response_format?: "b64_json" | "url";

@@ -52,8 +52,9 @@ FORM = {
             "format": "binary",
             "description": "PNG, transparent where to repaint; without transparency white is repainted",
         },
-        "prompt": {"type": "string", "description": "taken and not used"},
-        "model": {"type": "string", "description": "id of GET /models; a name of OpenAI's means the default"},
+        # Any text will do, "null" too: without a type nobody takes that for none.
+        "prompt": {"description": "taken and not used"},
+        "model": {"description": "id of GET /models; a name of OpenAI's means the default"},
         "n": {"type": "integer", "minimum": 1, "maximum": 4},
         "response_format": {"type": "string", "enum": list(RESPONSE_FORMATS)},
         **{name: {"type": "string"} for name in FIELDS if name != "n"},
