@@ -11,7 +11,7 @@ EXAMPLES = ROOT / "docs" / "examples"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the suites take beside pytest's own options."""
-    parser.addoption("--cases", type=int, default=500, help="cases an address in tests/contract")
+    parser.addoption("--cases", type=int, default=400, help="cases an address in tests/contract")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,8 @@ schemathesis.openapi.format("binary", usable.map(Binary))
 
 @schemathesis.hook
 def filter_body(context, body):
-    """An empty field counts as left out, which no schema says: such forms are not wrong."""
+    """An empty field, or an empty list that leaves no field, counts as left out: such forms are not wrong."""
     return not (
-        isinstance(body, dict) and any(isinstance(value, str) and value == "" for value in body.values())
+        isinstance(body, dict)
+        and any(isinstance(value, str | list | dict) and not value for value in body.values())
     )
