@@ -53,9 +53,8 @@ class ProcessEngine:
         self._numbers = count()
         self._slowest: dict[str, float] = {}  # longest silence of a stage, in seconds
         self._lock = Lock()
-        self._sending = (
-            Lock()
-        )  # of its own: a child that does not read must not keep itself from being killed
+        # A lock of its own: a child that does not read must not keep itself from being killed.
+        self._sending = Lock()
         self._stopping = False
         self._reason = "crash"
         self._child: mp.process.BaseProcess | None = None

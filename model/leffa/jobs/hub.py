@@ -12,6 +12,7 @@ NUMBERS_AN_ATTEMPT = 10_000_000
 FINAL_NUMBER = NUMBERS_AN_ATTEMPT - 1
 KEPT = 256  # news of a job that a listener who comes back can still get
 LONGEST_LINE = 64
+LOOK_SECONDS = 2.0  # news of a job that another service does come through the database alone
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,13 @@ from starlette.responses import JSONResponse, Response
 
 from leffa import errors
 from leffa.engine.protocol import Made
-from leffa.jobs.hub import Listener
+from leffa.jobs.desk import STOP_RETRY_SECONDS
+from leffa.jobs.hub import LOOK_SECONDS, Listener
 from leffa.jobs.job import Job
 from leffa.service import answers, forms
 from leffa.service.fields import Call
 from leffa.service.orders import order
 from leffa.service.standing import to_job_out
-
-LOOK_SECONDS = 2.0  # news of a job that another service does come through the database alone
-STOP_RETRY_SECONDS = 10
 
 
 async def make_pictures(request: Request, call: Call) -> Response:

@@ -6,12 +6,10 @@ from anyio import to_thread
 from fastapi.sse import ServerSentEvent
 
 from leffa.jobs.desk import Desk
-from leffa.jobs.hub import FINAL_NUMBER, NUMBERS_AN_ATTEMPT, Listener, News
+from leffa.jobs.hub import FINAL_NUMBER, LOOK_SECONDS, NUMBERS_AN_ATTEMPT, Listener, News
 from leffa.jobs.job import FINAL
 from leffa.service.schemas import JobOut
 from leffa.service.standing import to_job_out
-
-LOOK_SECONDS = 2.0  # news of a job that another service does come through the database alone
 
 
 async def tell_of(desk: Desk, job: str, seen: int) -> AsyncIterator[ServerSentEvent]:
