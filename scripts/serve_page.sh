@@ -14,34 +14,15 @@ fi
 
 listen="$1" api="$2"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-mkdir -p "$3"
+mkdir -p "$3/conf.d"
 work="$(cd "$3" && pwd)"
 
-sed -e "s|\${PAGE_LISTEN}|$listen|" -e "s|\${API_ADDRESS}|$api|" -e "s|\${PAGE_ROOT}|$root/frontend/dist|" \
-  "$root/frontend/nginx.conf.template" | grep -v '^# ' >"$work/page.conf"
+cp "$root/frontend/nginx.conf" "$work/nginx.conf"
+sed -e "s|\${PAGE_LISTEN}|$listen|" -e "s|\${API_ADDRESS}|$api|" -e "s|\${API_RESOLVER}|127.0.0.1|" \
+  -e "s|\${PAGE_ROOT}|$root/frontend/dist|" \
+  "$root/frontend/nginx.conf.template" | grep -v '^# ' >"$work/conf.d/page.conf"
 
 # Started by root, nginx would change to a user who may not read these folders.
 as_root=""
 [[ "$(id -u)" -ne 0 ]] || as_root="user root;"
-
-cat >"$work/nginx.conf" <<CONF
-$as_root
-daemon off;
-worker_processes auto;
-pid $work/nginx.pid;
-error_log stderr error;
-events {}
-http {
-  include /etc/nginx/mime.types;
-  types { application/manifest+json webmanifest; }
-  access_log off;
-  sendfile on;
-  client_body_temp_path $work/body;
-  proxy_temp_path $work/proxy;
-  fastcgi_temp_path $work/fastcgi;
-  uwsgi_temp_path $work/uwsgi;
-  scgi_temp_path $work/scgi;
-  include $work/page.conf;
-}
-CONF
-exec nginx -p "$work" -e stderr -c "$work/nginx.conf"
+exec nginx -p "$work" -e stderr -c "$work/nginx.conf" -g "$as_root"

@@ -1,5 +1,6 @@
 """Settings: their defaults, their names, and that .env.example tells the truth."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from leffa.official import OfficialOptions
 from leffa.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+BUILD = {"TORCH_INDEX", "LEFFA_ENV_FILE"}  # for one command, not for .env
 
 
 def example() -> dict[str, tuple[str, str]]:
@@ -30,9 +32,26 @@ def written(value: object) -> str:
     return str(plain).lower() if isinstance(plain, bool) else str(plain)
 
 
+def of_compose() -> dict[str, str]:
+    """Variable → default, of all that docker-compose.yml asks for."""
+    files = [ROOT / "docker-compose.yml", ROOT / "model" / "deploy" / "accelerators.yml"]
+    text = "".join(path.read_text() for path in files)
+    return dict(re.findall(r"\$\{(\w+):?-([^}]*)\}", text))
+
+
 def test_the_example_lists_every_setting_with_its_default() -> None:
+    listed = {name: value for name, (_, value) in example().items()}
     expected = {field.alias: written(field.default) for field in Settings.model_fields.values()}
-    assert {name: value for name, (_, value) in example().items()} == expected
+    assert {name: listed[name] for name in expected} == expected
+    assert listed.keys() - expected.keys() == of_compose().keys() - expected.keys() - BUILD | {
+        "CUDA_VISIBLE_DEVICES"
+    }
+
+
+def test_the_example_has_the_defaults_of_docker_compose() -> None:
+    for name, default in of_compose().items():
+        if name not in BUILD | {"LEFFA_WEIGHTS"}:  # empty means the volume of that name
+            assert example()[name][1] == default, name
 
 
 def test_the_example_says_what_each_setting_is() -> None:

@@ -78,6 +78,10 @@ class LocalEngine:
 
     def _work(self) -> None:
         self._pool.survey()
+        if not self._pool.sees_gpu():
+            logger.info(
+                "No GPU is seen here: everything runs on the processor. docs/deployment.md lets one in."
+            )
         self._try_default()
         self._begun = True
         while (turn := self._next()) is not None:

@@ -53,6 +53,12 @@ class Memory:
             beside=beside,
         )
 
+    def sees_gpu(self) -> bool:
+        """Whether torch can use a device besides the processor."""
+        from leffa.device import available_devices
+
+        return available_devices() != ["cpu"]
+
     def keep(self, known: Known) -> None:
         """Take down that the model's preprocessors are loaded: all models share them, and they never go."""
         self._kept.update(known.preprocessors)

@@ -50,6 +50,10 @@ class Pool:
             except Exception as error:  # a device that is there, but does not answer
                 logger.warning("No place was found for %s.", known.id, exc_info=error)
 
+    def sees_gpu(self) -> bool:
+        """Whether this machine has anything but its processor for the networks."""
+        return self._memory.sees_gpu()
+
     def get(self, model: str) -> Model:
         """The model, loaded if need be. Raises ModelFailed, OutOfMemory, UnknownModel."""
         if model not in self._loaded:
@@ -110,6 +114,8 @@ class Pool:
         self._loaded[known.id] = model
         self._memory.keep(known)
         self._note(known.id, state="loaded", reason="", placement=placement, facts=Facts.of(model))
+        what = "the embedded demonstration model" if known.weights == "embedded" else "official weights"
+        logger.info("%s is loaded: %s, on %s in %s.", known.id, what, placement.device, placement.dtype)
 
     def _make_room(self, known: Known) -> Placement:
         """Drop the least recently used until the model fits on the device, or nothing large is left."""

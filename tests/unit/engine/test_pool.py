@@ -40,6 +40,9 @@ class Room:
         resident = known.size <= self.bytes
         return Placement("cuda", "float16", "resident" if resident else "offloaded", known.size)
 
+    def sees_gpu(self) -> bool:
+        return True
+
     def has_room(self, placement: Placement) -> bool:
         self.answer()
         return placement.size + sum(model.size for model in self.alive) <= self.bytes
