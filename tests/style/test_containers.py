@@ -44,7 +44,9 @@ def test_a_gpu_is_reserved_for_nvidia_alone() -> None:
 def test_images_name_the_version_of_everything_they_begin_with(path: Path) -> None:
     stages = set(re.findall(r"AS (\w+)", path.read_text()))
     for image in re.findall(r"^FROM (\S+)", path.read_text(), re.MULTILINE):
-        assert image in stages | {"scratch"} or re.fullmatch(r"\w+:[\w.-]+bookworm", image.removesuffix("-slim")), image
+        assert image in stages | {"scratch"} or re.fullmatch(
+            r"\w+:[\w.-]+bookworm", image.removesuffix("-slim")
+        ), image
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -8,6 +8,7 @@ garment pixel that they show. Synthetic people come with that flow exactly, so i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -121,20 +122,70 @@ class Pair(nn.Module):
         self.unet_encoder, self.unet, self.head = mini.unet_encoder, mini.unet, mini.head
 
 
+def load_latents(path: Path) -> dict[str, np.ndarray]:
+    """What :func:`encode_latents` wrote."""
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
 def train_pair(mini: Mini, latents: Path, out: Path, config: LoopConfig, batch: int, resume: bool) -> None:
     """Train `mini.unet_encoder`, `mini.unet` and `mini.head` together."""
-    with np.load(latents) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    arrays = load_latents(latents)
     alphas = DDPMScheduler(**SCHEDULER_CONFIG).alphas_cumprod.to(device())
 
     def loss(pair: Pair, rng: np.random.Generator) -> dict[str, Tensor]:
-        return _loss(pair, _batch(arrays, batch, rng), alphas, rng)
+        chosen = np.sort(rng.integers(len(arrays["target"]), size=batch))
+        return _loss(pair, noised(arrays, chosen, alphas, rng))
 
     fit("pair", Pair(mini), loss, config, out, resume)
 
 
-def _batch(arrays: dict[str, np.ndarray], batch: int, rng: np.random.Generator) -> dict[str, Tensor]:
-    chosen = np.sort(rng.integers(len(arrays["target"]), size=batch))
+@dataclass
+class Noised:
+    """A batch at its timesteps [B]: the UNet's latent_in, the reference latent, the velocity asked for.
+
+    known [B, 1, 1, 1] is 0 where the reference was taken away (that keeps guidance usable); data: arrays of
+    :func:`encode_latents`, float.
+    """
+
+    data: dict[str, Tensor]
+    timesteps: Tensor
+    latent_in: Tensor
+    reference: Tensor
+    velocity: Tensor
+    known: Tensor
+
+
+def noised(
+    arrays: dict[str, np.ndarray],
+    chosen: np.ndarray,
+    alphas: Tensor,
+    rng: np.random.Generator,
+    timestep: int | None = None,
+) -> Noised:
+    """The chosen pairs with noise of drawn timesteps; or all at one `timestep`, every reference known."""
+    data = _tensors(arrays, chosen)
+    size = len(chosen)
+    if timestep is None:
+        timesteps, known = _timesteps(size, rng), tensor(rng.random(size) >= UNCONDITIONAL_SHARE).float()
+    else:
+        timesteps, known = tensor(np.full(size, timestep)), torch.ones(size, device=device())
+    known = known.view(-1, 1, 1, 1)
+    alpha = alphas[timesteps].sqrt().view(-1, 1, 1, 1)
+    sigma = (1 - alphas[timesteps]).sqrt().view(-1, 1, 1, 1)
+    noise = torch.randn_like(data["target"])
+    noisy = alpha * data["target"] + sigma * noise
+    return Noised(
+        data=data,
+        timesteps=timesteps,
+        latent_in=torch.cat([noisy, data["mask"], data["masked"], data["densepose"]], 1),
+        reference=data["reference"] * known,
+        velocity=alpha * noise - sigma * data["target"],
+        known=known,
+    )
+
+
+def _tensors(arrays: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, Tensor]:
     tensors = {name: tensor(array[chosen]) for name, array in arrays.items()}
     tensors["densepose"] = tensor(PART_COLOURS)[tensors.pop("parts").long()].permute(0, 3, 1, 2)
     return {name: tensor.float() for name, tensor in tensors.items()}
@@ -146,24 +197,15 @@ def _timesteps(batch: int, rng: np.random.Generator) -> Tensor:
     return tensor(timesteps)
 
 
-def _loss(pair: Pair, data: dict[str, Tensor], alphas: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
-    size = len(data["target"])
-    timesteps = _timesteps(size, rng)
-    alpha = alphas[timesteps].sqrt().view(-1, 1, 1, 1)
-    sigma = (1 - alphas[timesteps]).sqrt().view(-1, 1, 1, 1)
-    noise = torch.randn_like(data["target"])
-    noisy = alpha * data["target"] + sigma * noise
-    velocity = alpha * noise - sigma * data["target"]
-    known = tensor(rng.random(size) >= UNCONDITIONAL_SHARE).float().view(-1, 1, 1, 1)
+def _loss(pair: Pair, drawn: Noised) -> dict[str, Tensor]:
     tap = AttentionTap(FLOW_LAYER)
     with mixed_precision():
-        features = reference_features(pair.unet_encoder, data["reference"] * known, timesteps)
-        latent_in = torch.cat([noisy, data["mask"], data["masked"], data["densepose"]], 1)
-        predicted = denoise(pair.unet, latent_in, timesteps, features, tap)
-    diffusion = (predicted.float() - velocity).square().mean((1, 2, 3))
-    parts = _flow_losses(pair.head, tap, data, known)
-    total = diffusion.mean() + 0.15 * parts["token"] + 2 * parts["flow"] + parts["mask"] + 2 * parts["image"]
-    return {"loss": total, "diffusion": diffusion.mean(), **parts}
+        features = reference_features(pair.unet_encoder, drawn.reference, drawn.timesteps)
+        predicted = denoise(pair.unet, drawn.latent_in, drawn.timesteps, features, tap)
+    diffusion = (predicted.float() - drawn.velocity).square().mean()
+    parts = _flow_losses(pair.head, tap, drawn.data, drawn.known)
+    total = diffusion + 0.15 * parts["token"] + 2 * parts["flow"] + parts["mask"] + 2 * parts["image"]
+    return {"loss": total, "diffusion": diffusion, **parts}
 
 
 def _flow_losses(head: Head, tap: AttentionTap, data: dict[str, Tensor], known: Tensor) -> dict[str, Tensor]:
