@@ -19,6 +19,7 @@ from leffa.evaluation.figures import KINDS
 
 RESAMPLES, BATCH, SEED = 10_000, 500, 0
 LEVEL = 95
+LEAST_CASES = 10
 IDENTITY = ("fingerprint", "garment_type", "seed")
 """What the same pair has the same of; reports of older versions have no fingerprint."""
 
@@ -36,8 +37,8 @@ class Difference:
 
     @property
     def certain(self) -> bool:
-        """Whether the interval leaves 0 out."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval leaves 0 out; never for so few cases that the bootstrap makes it too narrow."""
+        return self.cases >= LEAST_CASES and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _require_same_pair(one: dict[str, Any], other: dict[str, Any]) -> None:
     for key in IDENTITY:
-        if one.get(key) and other.get(key) and one[key] != other[key]:
+        if key in one and key in other and one[key] != other[key]:
             raise BadFile(
                 f"The reports measured other pairs: case {one['name']} has another {key.replace('_', ' ')}.",
                 fix="Measure both on the same pairs.",

@@ -4,6 +4,7 @@ torchmetrics, torchvision and pytorch-fid do the mathematics; they are the extra
 where they are needed. Conventions are those of the published tables, see docs/evaluation.md.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ def load_networks(folder: Path, device: str = "auto") -> Networks:
         squeeze, alex = (
             LearnedPerceptualImagePatchSimilarity(net_type=name).to(chosen) for name in ("squeeze", "alex")
         )
-    clean = torch.jit.load(folder / CLEAN_INCEPTION.path, map_location=chosen).eval().layers
+    with warnings.catch_warnings(action="ignore"):  # torch means to drop TorchScript; the file is one
+        clean = torch.jit.load(folder / CLEAN_INCEPTION.path, map_location=chosen).eval().layers
     return Networks(
         clean=lambda picture: clean_features(clean, picture, chosen),
         pytorch=lambda picture: inception(_scaled(picture, chosen))[0].flatten(),
@@ -208,7 +210,10 @@ def kernel_distance(found: Tensor, true: Tensor) -> float:
     from torchmetrics.image.kid import KernelInceptionDistance
 
     size = min(len(found), len(true), KID_SUBSET_SIZE)
-    metric = KernelInceptionDistance(feature=_Given(found.shape[1]), subsets=KID_SUBSETS, subset_size=size)
+    with warnings.catch_warnings(action="ignore"):  # that features are kept: here they are anyway
+        metric = KernelInceptionDistance(
+            feature=_Given(found.shape[1]), subsets=KID_SUBSETS, subset_size=size
+        )
     metric.update(true.double(), real=True)
     metric.update(found.double(), real=False)
     with torch.random.fork_rng(devices=[]):

@@ -16,6 +16,7 @@ from leffa.tryon import TryOnRequest, TryOnResult
 
 Answer = Literal["model", "unchanged", "pasted"]
 ANSWERS: tuple[Answer, ...] = ("model", "unchanged", "pasted")
+LEAST_SHOWN = 0.05  # of the garment's pixels have to be in the garment picture for a flow error
 TryOnCall = Callable[[TryOnRequest], TryOnResult]
 """What is measured: ``leffa.tryon.TryOn``, or anything else that answers requests the same way."""
 
@@ -25,8 +26,9 @@ class CaseReport:
     """Figures of one case. ``failure`` is the error's code where the model gave no picture, else None.
 
     flow_error_px: see :func:`leffa.evaluation.metrics.flow_error`; None where the folder or the model knows
-    no flow. likeness: the perceptual figures of the model's picture where they were asked for. fingerprint:
-    of the pair, see :attr:`leffa.evaluation.pairs.Pair.fingerprint`.
+    no flow, or hardly any of the cloth is in the garment picture. likeness: the perceptual figures of the
+    model's picture where they were asked for. fingerprint: see
+    :attr:`leffa.evaluation.pairs.Pair.fingerprint`.
     """
 
     name: str
@@ -94,6 +96,9 @@ def score(pair: Pair, tryon: TryOnCall, *, model: str, given_mask: bool) -> Scor
 
 def _flow_error(result: TryOnResult | None, pair: Pair) -> float | None:
     if result is None or pair.flow is None:
+        return None
+    shown = np.isfinite(pair.flow).all(axis=2)
+    if shown.sum() < LEAST_SHOWN * pair.garment_mask.sum():  # from behind a few stray pixels say nothing
         return None
     return flow_error(result.flow, pair.flow, pair.garment.shape)
 
