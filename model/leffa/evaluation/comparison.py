@@ -37,7 +37,7 @@ class Difference:
 
     @property
     def certain(self) -> bool:
-        """Whether the interval leaves 0 out; never for so few cases that the bootstrap makes it too narrow."""
+        """Whether the interval leaves 0 out; never for few cases, where the bootstrap makes it too narrow."""
         return self.cases >= LEAST_CASES and (self.low > 0 or self.high < 0)
 
 

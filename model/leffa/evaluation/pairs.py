@@ -13,6 +13,11 @@ from PIL import Image
 from leffa.errors import BadFile, BadFolder, BadParameter, FileMissing
 from leffa.tryon import GARMENT_TYPES
 
+# What numpy and zipfile tell of damage by; TypeError where an .npz turns out to be an .npy.
+FLOW_DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -122,7 +127,7 @@ def _read_flow(path: Path) -> np.ndarray | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             flow = file["flow"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except FLOW_DAMAGE as error:
         raise BadFile(f"{path} holds no readable array named flow: {error}") from error
     if flow.ndim != 3 or flow.shape[2] != 2 or flow.dtype.kind != "f":
         raise BadFile(f"{path}: flow is {flow.dtype} {list(flow.shape)}, not float [height, width, 2].")

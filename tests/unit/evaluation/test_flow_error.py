@@ -81,13 +81,16 @@ def test_a_garment_seen_from_behind_has_none(pairs: Path, oracle: Model) -> None
     assert evaluate(pairs, limit=1, tryon=oracle).cases[0].flow_error_px is None
 
 
-@pytest.mark.parametrize("damage", ["noise", "cut", "other array", "whole numbers"])
+@pytest.mark.parametrize("damage", ["noise", "cut", "one array", "other array", "whole numbers"])
 def test_a_damaged_flow_is_named(pairs: Path, damage: str) -> None:
     path = pairs / "002" / "flow.npz"
     if damage == "other array":
         np.savez(path, field=straight(48, 40))
     else:
         np.savez(path, flow=straight(48, 40).astype(int if damage == "whole numbers" else np.float16))
+    if damage == "one array":
+        with path.open("wb") as file:
+            np.save(file, straight(48, 40))
     if damage in ("noise", "cut"):
         path.write_bytes(b"noise" if damage == "noise" else path.read_bytes()[:900])
     with pytest.raises(BadFile, match="002/flow.npz"):
