@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever interrupts the writing."""
+"""Files that are there whole or not at all, whatever interrupts the writing; and folders for them."""
 
 import os
 import tempfile
@@ -28,3 +28,11 @@ def whole_file(path: Path) -> Iterator[Path]:
             raise
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with those above it, unless it is there. Raises CannotWrite."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{folder} cannot be made: {error.strerror}.") from error

@@ -122,7 +122,8 @@ class TryOnResult:
 
     image uint8 [H, W, 3] of the photo's size; mask uint8 [H, W] (white = repainted); densepose uint8
     [H, W, 3] and parsing uint8 [H, W] (ATR-18) of the photo; garment_mask uint8 [H, W] where the garment was
-    put; flow float32 [h, w, 2] (x, y) in -1..1 over the model's window; timings in seconds a stage.
+    put; flow float32 [h, w, 2] over the photo: for each cell the (x, y) it comes from, -1..1 over the garment
+    picture, NaN where the model did not look; timings in seconds a stage.
     """
 
     image: Picture

@@ -1,7 +1,6 @@
 """The command line. What takes time to import is imported by the command that needs it."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from leffa.cli.console import console, plain_errors, progress_bar
+from leffa.cli.figures import compare, evaluate, score
 from leffa.cli.pictures import pose, tryon
 from leffa.cli.weights import weights
 from leffa.errors import BadParameter
@@ -21,15 +21,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 train = typer.Typer(no_args_is_help=True)
 app.command()(tryon)
 app.command()(pose)
+app.command()(evaluate)
+app.command()(score)
+app.command()(compare)
 app.add_typer(weights, name="weights", help="Get, convert and check the official weights.")
 app.add_typer(train, name="train", help="Train a model.")
-
-
-class MaskSource(StrEnum):
-    """Whose mask an evaluation uses."""
-
-    own = "own"
-    given = "given"
 
 
 @app.callback()
@@ -212,32 +208,3 @@ def train_mini(
         from leffa.training.recipes import mini
 
         mini.train(stage=stage, out=out, resume=resume, smoke=smoke)
-
-
-@app.command()
-def evaluate(
-    pairs: Annotated[Path, typer.Option(help="folder of pairs, as `leffa synth` writes it")],
-    model: Annotated[str, typer.Option(help="id of a model")] = "mini",
-    mask: Annotated[MaskSource, typer.Option(help="the model's own mask or the folder's")] = MaskSource.own,
-    out: Annotated[Path | None, typer.Option(help="folder for the report")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="file for the figures")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="look at the first so many pairs only")] = None,
-) -> None:
-    """Measure a model on pairs whose true result is known."""
-    with plain_errors():
-        from leffa.errands import open_model
-        from leffa.evaluation.report import evaluate as measure
-
-        tryon = open_model("tryon", wanted=model)
-        with progress_bar() as report:
-            figures = measure(
-                pairs,
-                model,
-                mask.value,
-                out,
-                json_file,
-                limit,
-                lambda done, total, name: report("pairs", done, total),
-                tryon,
-            )
-    console.print(figures.table())

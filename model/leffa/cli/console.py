@@ -15,7 +15,11 @@ console = Console()
 complaints = Console(stderr=True)
 BAD_INPUT, INTERRUPTED = 2, 130
 # Packages that only some commands need, and the extra that brings them.
-EXTRAS = {"transformers": "segformer", "detectron2": "detectron2"}
+EXTRAS = {
+    "transformers": "segformer",
+    "detectron2": "detectron2",
+    **dict.fromkeys(("torchmetrics", "torchvision", "pytorch_fid"), "metrics"),
+}
 
 
 @contextmanager

@@ -46,27 +46,30 @@ KeypointOption = Annotated[
 
 @weights.command()
 def pull(models: Models = None, parser: ParserOption = None, keypoints: KeypointOption = None) -> None:
-    """Get what the models need from the hub, into MODEL_PATH; without ids, viton_hd."""
+    """Get what the models need into MODEL_PATH; without ids, viton_hd. `metrics`: what LPIPS and FID need."""
     with plain_errors():
-        from leffa.weights.catalogue import find_models
+        from leffa.weights.catalogue import METRICS, METRICS_FILES, find_models
         from leffa.weights.licences import refuse_non_commercial
         from leffa.weights.pull import pull as fetch
         from leffa.weights.records import has_own_segformer
 
         wish = _wish(parser, keypoints)
-        specs = find_models(models or ["viton_hd"])
-        for spec in specs:
+        wanted = models or ["viton_hd"]
+        official = [name for name in wanted if name != METRICS]
+        files = _files(find_models(official), wish) if official else []
+        files += METRICS_FILES if METRICS in wanted else ()
+        for name in wanted:
             if not wish.non_commercial:
-                refuse_non_commercial(spec.id, wish.parser, wish.keypoints)
+                refuse_non_commercial(name, wish.parser, wish.keypoints)
         own = wish.parser == "segformer" and has_own_segformer(wish.folder)
         with _byte_bar() as report:
-            fetched = fetch(_files(specs, wish), wish.folder, report)
+            fetched = fetch(files, wish.folder, report)
     _say(
         f"{len(fetched)} files fetched into {wish.folder}" if fetched else f"all is in {wish.folder} already"
     )
     if own:
         _say("humanparsing/segformer holds a SegFormer of your own: left alone, see `leffa weights check`")
-    _tell_licences(specs, wish)
+    _tell_licences(wanted, wish)
 
 
 @weights.command()
@@ -111,16 +114,19 @@ def check(
 def list_files(models: Models = None, parser: ParserOption = None, keypoints: KeypointOption = None) -> None:
     """Show the models with their files, sizes and licences, and what of them is in MODEL_PATH."""
     with plain_errors():
-        from leffa.weights.catalogue import files_of, find_models, preferred
+        from leffa.weights.catalogue import METRICS, METRICS_FILES, SPECS, files_of, find_models, preferred
         from leffa.weights.licences import bill
 
         wish = _wish(parser, keypoints)
-        for spec in find_models(models or []):
-            console.print(f"[bold]{spec.id}[/]")
-            for file in files_of(spec, wish.parser, wish.keypoints):
+        wanted = models or [*SPECS, METRICS]
+        find_models([name for name in wanted if name != METRICS])
+        for name in wanted:
+            files = METRICS_FILES if name == METRICS else files_of(SPECS[name], wish.parser, wish.keypoints)
+            console.print(f"[bold]{name}[/]")
+            for file in files:
                 here = "here" if preferred(wish.folder / file.path).is_file() else ""
                 _say(f"  {_size(file.size):>8}  {here:<4}  {file.path}")
-            for entry in bill(spec.id, wish.parser, wish.keypoints):
+            for entry in bill(name, wish.parser, wish.keypoints):
                 _say(f"  {entry.part}: {entry.name}, {entry.licence}")
 
 
@@ -159,10 +165,10 @@ def _begun(folder: Path) -> list[str]:
     return [name for name, file in CHECKPOINTS.items() if preferred(folder / file.path).is_file()]
 
 
-def _tell_licences(specs: "list[ModelSpec]", wish: _Wish) -> None:
+def _tell_licences(names: list[str], wish: _Wish) -> None:
     from leffa.weights.licences import non_commercial
 
-    entries = [entry.name for spec in specs for entry in non_commercial(spec.id, wish.parser, wish.keypoints)]
+    entries = [entry.name for name in names for entry in non_commercial(name, wish.parser, wish.keypoints)]
     if entries:
         _say(f"not for commercial use: {', '.join(dict.fromkeys(entries))}; see `leffa weights list`")
 

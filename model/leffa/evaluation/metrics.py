@@ -83,6 +83,24 @@ def color_error(picture: np.ndarray, target: np.ndarray, region: np.ndarray) -> 
     return float(np.abs(picture[region].mean(axis=0) - target[region].mean(axis=0)).mean())
 
 
+def flow_error(flow: np.ndarray, true_flow: np.ndarray, garment_shape: tuple[int, ...]) -> float | None:
+    """How far ``flow`` points from the true place in the garment picture, median in its pixels.
+
+    ``true_flow`` float32 [H, W, 2] as in :class:`leffa.evaluation.pairs.Pair`; ``flow`` [h, w, 2] the same of
+    a model, at any resolution. Taken where the true flow is known; where ``flow`` is NaN there, it counts as
+    infinitely far. None if the true flow is known nowhere, or the median is infinite.
+    """
+    known = np.isfinite(true_flow).all(axis=2)
+    if not known.any():
+        return None
+    height, width = known.shape
+    there = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)[known]
+    off = (there - true_flow[known]) / 2 * (garment_shape[1], garment_shape[0])  # [N, 2], pixels
+    distance = np.nan_to_num(np.hypot(off[:, 0], off[:, 1]), nan=np.inf)
+    median = float(np.median(distance))
+    return median if np.isfinite(median) else None
+
+
 def compare(
     picture: np.ndarray,
     target: np.ndarray,

@@ -1,6 +1,9 @@
 """Reading a pairs folder: one folder a case, each with the true picture of the try-on beside its inputs."""
 
+import hashlib
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +12,11 @@ from PIL import Image
 
 from leffa.errors import BadFile, BadFolder, BadParameter, FileMissing
 from leffa.tryon import GARMENT_TYPES
+
+# What numpy and zipfile tell of damage by; TypeError where an .npz turns out to be an .npy.
+FLOW_DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,18 @@ class Pair:
     """Where the new garment is in ``target``."""
     garment_type: str
     seed: int
+    flow: np.ndarray | None = None
+    """float32 [H, W, 2], for each pixel of ``target`` the (x, y) it comes from, -1..1 over ``garment``; NaN
+    where there is no cloth that the garment picture shows. None where the folder has no flow.npz."""
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of a SHA-256 over all pictures and masks: the same pair has the same."""
+        digest = hashlib.sha256(self.garment_type.encode())
+        for array in (self.person, self.garment, self.target, self.mask, self.garment_mask):
+            digest.update(f"{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()[:16]
 
 
 def find_cases(folder: Path, limit: int | None = None) -> list[Path]:
@@ -58,13 +78,14 @@ def read_pair(case: Path) -> Pair:
     garment_type, seed = _read_facts(case / "meta.json")
     pair = Pair(
         name=case.name,
-        person=_read_picture(case / "person.png"),
-        garment=_read_picture(case / "garment.png", alpha=True),
-        target=_read_picture(case / "target.png"),
+        person=read_picture(case / "person.png"),
+        garment=read_picture(case / "garment.png", alpha=True),
+        target=read_picture(case / "target.png"),
         mask=_read_mask(case / "mask.png"),
         garment_mask=_read_mask(case / "garment_mask.png"),
         garment_type=garment_type,
         seed=seed,
+        flow=_read_flow(case / "flow.npz"),
     )
     _check_sizes(case, pair)
     return pair
@@ -90,10 +111,27 @@ def _read_facts(path: Path) -> tuple[str, int]:
     return garment_type, seed
 
 
-def _read_picture(path: Path, alpha: bool = False) -> np.ndarray:
+def read_picture(path: Path, alpha: bool = False) -> np.ndarray:
+    """A picture as uint8 RGB [H, W, 3]; with ``alpha`` as RGBA where it is transparent.
+
+    Raises FileMissing or BadFile.
+    """
     picture = _open(path)
     transparent = "A" in picture.getbands() or "transparency" in picture.info
     return np.array(picture.convert("RGBA" if alpha and transparent else "RGB"))
+
+
+def _read_flow(path: Path) -> np.ndarray | None:
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            flow = file["flow"]
+    except FLOW_DAMAGE as error:
+        raise BadFile(f"{path} holds no readable array named flow: {error}") from error
+    if flow.ndim != 3 or flow.shape[2] != 2 or flow.dtype.kind != "f":
+        raise BadFile(f"{path}: flow is {flow.dtype} {list(flow.shape)}, not float [height, width, 2].")
+    return np.asarray(flow, np.float32)
 
 
 def _read_mask(path: Path) -> np.ndarray:
@@ -127,3 +165,5 @@ def _check_sizes(case: Path, pair: Pair) -> None:
             raise BadFolder(
                 f"{case / name}.png is {found[1]} x {found[0]} pixels, but person.png is {width} x {height}."
             )
+    if pair.flow is not None and pair.flow.shape[:2] != (height, width):
+        raise BadFolder(f"{case / 'flow.npz'} has another size than person.png.")

@@ -2,11 +2,8 @@
 
 import io
 import json
-import os
-import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from importlib import metadata
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,15 +11,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from leffa.errors import BadParameter, CannotWrite
+from leffa.errors import BadParameter
+from leffa.evaluation.facts import facts_of_run, facts_of_weights
+from leffa.evaluation.figures import KINDS
+from leffa.evaluation.folders import PACKAGES, settings
 from leffa.evaluation.metrics import Figures, mean_figures
+from leffa.evaluation.onlooker import Onlooker
+from leffa.evaluation.page import draw_page
 from leffa.evaluation.pairs import find_cases, read_pair
-from leffa.evaluation.scoring import CaseReport, TryOnCall, score
-from leffa.evaluation.sheet import draw_sheet, thumbnail
+from leffa.evaluation.perceptual import Networks
+from leffa.evaluation.scoring import ANSWERS, Answer, CaseReport, TryOnCall, score
+from leffa.evaluation.sheet import draw_sheet
+from leffa.evaluation.shelf import picture_folder
+from leffa.files import make_folder, whole_file
 from leffa.tryon import TryOn
-
-Answer = Literal["model", "unchanged", "pasted"]
-ANSWERS: tuple[Answer, ...] = ("model", "unchanged", "pasted")
 
 HEADLINE = (
     "garment_psnr_db",
@@ -33,17 +35,6 @@ HEADLINE = (
     "garment_color_error",
 )
 """The figures of the JSON's means, the file's promise to its readers; its cases carry all figures."""
-
-ROWS = {
-    "garment_psnr_db": ("garment PSNR, dB", "{:.2f}"),
-    "garment_ssim": ("garment SSIM", "{:.3f}"),
-    "mask_psnr_db": ("mask PSNR, dB", "{:.2f}"),
-    "mask_ssim": ("mask SSIM", "{:.3f}"),
-    "image_psnr_db": ("image PSNR, dB", "{:.2f}"),
-    "image_ssim": ("image SSIM", "{:.3f}"),
-    "garment_iou": ("garment IoU", "{:.3f}"),
-    "garment_color_error": ("garment colour error, 0-255 (lower is better)", "{:.1f}"),
-}
 
 Progress = Callable[[int, int, str], None]
 """Called after every case: cases done, cases in all, name of the case."""
@@ -57,6 +48,8 @@ class Report:
     mask: str
     cases: tuple[CaseReport, ...]
     facts: dict[str, Any]
+    perceptual: dict[Answer, dict[str, float]] = field(default_factory=dict)
+    """LPIPS, SSIM, FID and KID of the model and the baselines, where they were asked for."""
 
     @property
     def failures(self) -> dict[str, str]:
@@ -66,6 +59,20 @@ class Report:
     def mean(self, answer: Answer = "model") -> Figures:
         """Means over all cases of the model's figures or of a baseline's, failed cases included."""
         return mean_figures([getattr(case, answer) for case in self.cases])
+
+    def by_type(self) -> dict[str, "Report"]:
+        """The same for each garment type; the figures of sets stay with the whole."""
+        types = sorted({case.garment_type for case in self.cases})
+        return {
+            name: replace(self, cases=tuple(c for c in self.cases if c.garment_type == name), perceptual={})
+            for name in types
+        }
+
+    def means(self) -> dict[str, float]:
+        """Mean of each of the model's figures by name, over the cases that have it."""
+        each = [case.figures() for case in self.cases]
+        names = [name for name in KINDS if any(name in figures for figures in each)]
+        return {name: float(np.mean([one[name] for one in each if name in one])) for name in names}
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain data; layout as in ``leffa evaluate --json``."""
@@ -79,6 +86,12 @@ class Report:
                 "unchanged": _headline(self.mean("unchanged")),
                 "pasted": _headline(self.mean("pasted")),
             },
+            "by_type": {
+                name: {"cases": len(part.cases), "failed": len(part.failures), "mean": _rounded(part.means())}
+                for name, part in self.by_type().items()
+            },
+            "flow_error_px": _rounded(self.means()).get("flow_error_px"),
+            "perceptual": {name: _rounded(figures) for name, figures in self.perceptual.items()},
             **self.facts,
             "per_case": [_case_json(case) for case in self.cases],
         }
@@ -90,10 +103,22 @@ class Report:
         table.add_column("figure")
         for heading in (self.model, "unchanged", "pasted"):
             table.add_column(heading, justify="right")
-        means = [self.mean(answer) for answer in ANSWERS]
-        for name, (title, form) in ROWS.items():
-            table.add_row(title, *(form.format(getattr(mean, name)) for mean in means))
+        for title, values in self.rows():
+            table.add_row(title, *values)
         return table
+
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """The table's lines: title of the figure, its mean of the model and of both baselines."""
+        columns = {
+            answer: {**asdict(self.mean(answer)), **self.perceptual.get(answer, {})} for answer in ANSWERS
+        }
+        if "flow_error_px" in (own := self.means()):
+            columns["model"]["flow_error_px"] = own["flow_error_px"]
+        return [
+            (kind.full_title, [kind.text(columns[answer].get(name)) for answer in ANSWERS])
+            for name, kind in KINDS.items()
+            if name in columns["model"]
+        ]
 
 
 def evaluate(
@@ -105,40 +130,49 @@ def evaluate(
     limit: int | None = None,
     progress: Progress | None = None,
     tryon: TryOnCall | None = None,
+    networks: Networks | None = None,
 ) -> Report:
     """Measure ``model`` on the first ``limit`` cases of a pairs folder, with each case's own seed.
 
     ``mask`` "own" lets the model find where to repaint, "given" hands it the folder's mask.png; the figures
-    of the mask region are taken in mask.png either way. ``out`` is a folder for report.json, table.txt and
-    sheet.jpg (best, median and worst cases by garment PSNR), ``json_file`` takes the JSON alone. ``tryon``
-    answers in place of ``TryOn.load(model)``.
+    of the mask region are taken in mask.png either way. ``out`` is a folder for index.html with its pictures,
+    report.json, table.txt and sheet.jpg (best, median and worst cases by garment PSNR), ``json_file`` takes
+    the JSON alone. ``tryon`` answers in place of ``TryOn.load(model)``. ``networks`` add the perceptual
+    figures, see :mod:`leffa.evaluation.perceptual`.
 
-    Raises FileMissing, BadFile or BadFolder for a damaged pairs folder, before anything is computed;
-    BadParameter for an unknown ``mask`` or a limit below 1; CannotWrite; what loading the model raises.
+    Raises FileMissing, BadFile, BadFolder or (with ``networks``) ImageTooSmall for a pairs folder that cannot
+    be measured, before anything is computed; BadParameter for an unknown ``mask``, a limit below 1, or
+    ``networks`` for a single case; CannotWrite; what loading the model raises.
     A case that the model refuses does not stop it, see :func:`leffa.evaluation.scoring.score`.
     """
     if mask not in ("own", "given"):
         raise BadParameter(f"There is no mask mode {mask!r}.", field="mask", allowed=["own", "given"])
     folders = find_cases(pairs, limit)
+    onlooker = Onlooker(networks) if networks else None
     for folder in folders:  # damage is found now, not an hour later; reading is cheap
-        read_pair(folder)
-    if out:
-        _make_folder(out)
+        pair = read_pair(folder)
+        if onlooker:
+            onlooker.check(pair.target, len(folders))
     if json_file:
-        _make_folder(json_file.parent)
+        make_folder(json_file.parent)
     tryon = tryon or TryOn.load(model)
-    cases, thumbnails = [], {}
-    for done, folder in enumerate(folders, start=1):
-        scored = score(read_pair(folder), tryon, model=model, given_mask=mask == "given")
-        cases.append(scored.report)
-        thumbnails[folder.name] = thumbnail(scored.picture)  # the full pictures of all cases may be GBs
-        if progress:
-            progress(done, len(folders), folder.name)
-    report = Report(model, mask, tuple(cases), _facts(tryon))
-    if json_file:
-        write_json(report, json_file)
-    if out:
-        write_folder(report, out, pairs, thumbnails)
+    cases = []
+    with picture_folder(out) as shelf:
+        for done, folder in enumerate(folders, start=1):
+            pair = read_pair(folder)
+            scored = score(pair, tryon, model=model, given_mask=mask == "given")
+            seen = onlooker.look(scored.pictures, pair.target) if onlooker else None
+            cases.append(replace(scored.report, likeness=seen))
+            shelf.keep(pair, scored.pictures["model"])
+            if progress:
+                progress(done, len(folders), folder.name)
+        facts = {**facts_of_weights(tryon), **facts_of_run(("diffusers",) + (PACKAGES if networks else ()))}
+        facts |= {"perceptual_settings": settings(networks)} if networks else {}
+        report = Report(model, mask, tuple(cases), facts, onlooker.means() if onlooker else {})
+        if json_file:
+            write_json(report, json_file)
+        if out:
+            write_folder(report, out, pairs, shelf.thumbnails)
     return report
 
 
@@ -148,7 +182,7 @@ def write_json(report: Report, path: Path) -> None:
 
 
 def write_folder(report: Report, folder: Path, pairs: Path, thumbnails: dict[str, np.ndarray]) -> None:
-    """Write report.json, table.txt and sheet.jpg into ``folder``; ``thumbnails`` are results by case name.
+    """Write index.html, report.json, table.txt and sheet.jpg; ``thumbnails`` are results by case name.
 
     Raises CannotWrite, and what reading the pairs on the sheet raises.
     """
@@ -157,18 +191,17 @@ def write_folder(report: Report, folder: Path, pairs: Path, thumbnails: dict[str
     Console(file=page, width=100).print(report.table())
     _write_text(folder / "table.txt", page.getvalue())
     sheet = draw_sheet(report.cases, pairs, thumbnails)
-    try:
-        sheet.save(folder / "sheet.jpg", quality=90)
-    except OSError as error:
-        raise CannotWrite(f"{folder / 'sheet.jpg'}: {error}") from error
+    with whole_file(folder / "sheet.jpg") as draft:
+        sheet.save(draft, quality=90)
+    _write_text(folder / "index.html", draw_page(report))
 
 
 def _headline(figures: Figures) -> dict[str, float]:
     return {name: round(getattr(figures, name), 4) for name in HEADLINE}
 
 
-def _all_figures(figures: Figures) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in asdict(figures).items()}
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
 def _case_json(case: CaseReport) -> dict[str, Any]:
@@ -178,33 +211,12 @@ def _case_json(case: CaseReport) -> dict[str, Any]:
         "seed": case.seed,
         "seconds": round(case.seconds, 3),
         "failure": case.failure,
-        **_all_figures(case.model),
-        "baselines": {"unchanged": _all_figures(case.unchanged), "pasted": _all_figures(case.pasted)},
+        **_rounded(case.figures()),
+        "fingerprint": case.fingerprint,
+        "baselines": {"unchanged": _rounded(asdict(case.unchanged)), "pasted": _rounded(asdict(case.pasted))},
     }
-
-
-def _facts(tryon: TryOnCall) -> dict[str, Any]:
-    """What the figures depend on: weights, versions, machine. Callables other than TryOn tell no weights."""
-    told = {name: getattr(tryon, name, None) for name in ("weights", "weights_hash", "device", "dtype")}
-    return {
-        **{name: str(value) for name, value in told.items() if value is not None},
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in ("torch", "diffusers", "numpy")},
-        },
-        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-    }
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"{folder}: {error}") from error
 
 
 def _write_text(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CannotWrite(f"{path}: {error}") from error
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")

@@ -27,6 +27,7 @@ from leffa.mini.scenes import Conditions, garment_half, look, person_half
 from leffa.preprocess.garment import PreparedGarment
 from leffa.preprocess.masks import MaskLayers, mask_layers
 from leffa.preprocess.recall import LastAnswer
+from leffa.preprocess.window import Window
 from leffa.tryon import MaskRequest, Parameters, Preview, Progress, Restored, Scene, TryOnRequest
 
 
@@ -126,7 +127,7 @@ class MiniModel:
         return Restored(
             image=window.paste(request.person, piece),
             garment_mask=window.paste(np.zeros_like(seen.photo_mask), garment_mask),
-            flow=readout.flow[0].permute(1, 2, 0).cpu().numpy(),
+            flow=_over_photo(flow[0].permute(1, 2, 0).cpu().numpy(), window, request.person.shape),
         )
 
     def _source(self, seen: Conditions) -> Tensor:
@@ -181,3 +182,23 @@ def _to_source(flow: Tensor, garment: PreparedGarment) -> Tensor:
     """Coordinates into the cut-out [B, 2, h, w] → coordinates into the garment's own picture."""
     moved = garment.to_source(flow.permute(0, 2, 3, 1).cpu().numpy())
     return torch.from_numpy(moved).to(flow.device).permute(0, 3, 1, 2)
+
+
+def _over_photo(flow: NDArray[np.float32], window: Window, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A flow [h, w, 2] over the window → the same over a photo of `shape`, NaN where the window is not.
+
+    As fine as it was in the window, but no finer than the photo.
+    """
+    if (window.left, window.top, window.height, window.width) == (0, 0, *shape[:2]):
+        return flow
+    scale = min(1.0, flow.shape[0] / window.height)
+    height, width = (max(1, round(side * scale)) for side in shape[:2])
+    x = ((np.arange(width) + 0.5) / width * shape[1] - window.left) / window.width * flow.shape[1] - 0.5
+    y = ((np.arange(height) + 0.5) / height * shape[0] - window.top) / window.height * flow.shape[0] - 0.5
+    columns, rows = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    moved = cv2.remap(flow, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    outside = ((x < -0.5) | (x > flow.shape[1] - 0.5))[None] | ((y < -0.5) | (y > flow.shape[0] - 0.5))[
+        :, None
+    ]
+    moved[outside] = np.nan
+    return np.asarray(moved, np.float32)

@@ -76,6 +76,7 @@ def write_pair(pair: SynthPair, seed: int, folder: Path) -> Path:
     }
     for name, image in images.items():
         _write_image(unfinished / f"{name}.png", image)
+    np.savez_compressed(unfinished / "flow.npz", flow=pair.flow.astype(np.float16))
     keypoints = [[round(float(v), 2) for v in row] for row in pair.keypoints]
     meta = {"garment_type": pair.garment_type, "seed": seed, "keypoints": keypoints}
     (unfinished / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")

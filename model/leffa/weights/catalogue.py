@@ -1,9 +1,10 @@
-"""The official models: what each is for and which files of the weights folder it needs.
+"""The official models: what each is for and which files of the weights folder it needs; and the metrics'.
 
 Everything but a SegFormer comes from one repository of the hub, published by Leffa's authors; the weights
 folder has its layout. Sizes are the hub's own, as rounded on its pages; of the SCHP checkpoints they are
 counted from the parameters. Checksums are not written here: the first pull takes them from the hub and keeps
-them (see `leffa.weights.pull`).
+them (see `leffa.weights.pull`). The networks behind the perceptual figures come from their publishers' own
+addresses, which tell no checksums; so theirs stand here.
 """
 
 from collections.abc import Iterable
@@ -85,7 +86,8 @@ class WeightsFile:
 
     path: below the weights folder. size: bytes, about. licence: the key of its weights in
     `leffa.weights.licences`. repo, remote: where the hub has it, `remote` only where the path differs there.
-    optional: the program has a stand-in for it.
+    optional: the program has a stand-in for it. url, sha256: of a file that the hub does not have; its `size`
+    is exact.
     """
 
     path: str
@@ -94,6 +96,8 @@ class WeightsFile:
     repo: str = HUB
     remote: str = ""
     optional: bool = False
+    url: str = ""
+    sha256: str = ""
 
     @property
     def hub_path(self) -> str:
@@ -131,6 +135,39 @@ PARSERS: dict[Parser, tuple[WeightsFile, ...]] = {
         )
     ),
 }
+
+METRICS = "metrics"
+"""What `leffa weights pull` calls the networks behind the perceptual figures, and their folder."""
+CHECKPOINT_FOLDER = f"{METRICS}/checkpoints"
+CLEAN_INCEPTION = WeightsFile(
+    f"{METRICS}/inception-2015-12-05.pt",
+    95_607_719,
+    "inception_nvidia",
+    url="https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/inception-2015-12-05.pt",
+    sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
+)
+PYTORCH_INCEPTION = WeightsFile(
+    f"{CHECKPOINT_FOLDER}/pt_inception-2015-12-05-6726825d.pth",
+    95_628_359,
+    "inception_pytorch",
+    url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+)
+SQUEEZENET = WeightsFile(
+    f"{CHECKPOINT_FOLDER}/squeezenet1_1-b8a52dc0.pth",
+    4_958_839,
+    "torchvision",
+    url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+    sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+)
+ALEXNET = WeightsFile(
+    f"{CHECKPOINT_FOLDER}/alexnet-owt-7be5be79.pth",
+    244_408_911,
+    "torchvision",
+    url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+)
+METRICS_FILES = (CLEAN_INCEPTION, PYTORCH_INCEPTION, SQUEEZENET, ALEXNET)
 
 
 def find_models(names: Iterable[str]) -> list[ModelSpec]:

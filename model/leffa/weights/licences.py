@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from leffa.errors import Unavailable, UnknownModel
-from leffa.weights.catalogue import SPECS, Keypoints, Parser
+from leffa.weights.catalogue import METRICS, METRICS_FILES, SPECS, Keypoints, Parser
 
 EMBEDDED = "mini"
 
@@ -161,6 +161,45 @@ INGREDIENTS: dict[str, tuple[LicenceEntry, ...]] = {
             non_commercial=True,
         ),
     ),
+    "inception_nvidia": (
+        LicenceEntry(
+            "weights",
+            "Inception v3 of 2015-12-05 as TorchScript",
+            "Apache-2.0",
+            "https://github.com/NVlabs/stylegan2-ada-pytorch",
+            confirmed=False,
+            note="NVIDIA's copy of TensorFlow's network, under the terms of the original.",
+        ),
+    ),
+    "inception_pytorch": (
+        LicenceEntry(
+            "weights",
+            "Inception v3 of 2015-12-05, pytorch-fid's copy",
+            "Apache-2.0",
+            "https://github.com/mseitzer/pytorch-fid",
+            confirmed=False,
+        ),
+    ),
+    "torchvision": (
+        LicenceEntry(
+            "weights",
+            "SqueezeNet 1.1 and AlexNet (torchvision)",
+            "BSD-3-Clause",
+            "https://github.com/pytorch/vision/blob/main/LICENSE",
+            confirmed=False,
+            note="Published with the code; torchvision makes no promise about the terms of the data.",
+        ),
+    ),
+    "imagenet": (
+        LicenceEntry(
+            "training data",
+            "ImageNet",
+            "non-commercial research and education",
+            "https://www.image-net.org/download.php",
+            non_commercial=True,
+            confirmed=False,
+        ),
+    ),
     "mediapipe": MEDIAPIPE,
     EMBEDDED: (
         LicenceEntry("weights", "leffa-mini and its parser", "MIT", "model/leffa/mini/weights/MODEL_CARD.md"),
@@ -177,7 +216,7 @@ BASE_INGREDIENTS = {"viton_hd": "sd15", "dress_code": "sd15", "pose_transfer": "
 
 
 def bill(model_id: str, parser: Parser = "onnx", keypoints: Keypoints = "openpose") -> list[LicenceEntry]:
-    """Everything a model is made of, this program first, as used with this parser and these keypoints.
+    """Everything a model, or METRICS, is made of, this program first, with this parser and these keypoints.
 
     Raises UnknownModel.
     """
@@ -205,6 +244,8 @@ def refuse_non_commercial(model_id: str, parser: Parser = "onnx", keypoints: Key
 def _keys(model_id: str, parser: Parser, keypoints: Keypoints) -> Sequence[str]:
     if model_id == EMBEDDED:
         return [EMBEDDED]
+    if model_id == METRICS:
+        return [*dict.fromkeys(file.licence for file in METRICS_FILES), "imagenet"]
     if model_id not in SPECS:
         raise UnknownModel(f"{model_id!r} is no model.", allowed=[*SPECS, EMBEDDED], received=model_id)
     keys = ["leffa", BASE_INGREDIENTS[model_id], model_id, "densepose"]

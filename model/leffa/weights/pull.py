@@ -1,4 +1,4 @@
-"""Getting the official weights from the hub: only what is asked for, checked, and able to go on after a stop.
+"""Getting weights from the hub, some from elsewhere: what is asked for, checked, going on after a stop.
 
 A file grows in a hidden `.part` beside its place and takes its name when its checksum is the hub's, so
 whatever stops a pull, no half file looks whole; the next pull goes on where the part ends. The hub's client
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -34,6 +35,7 @@ from leffa.weights.records import (
     read_records,
 )
 
+HUB = "The hub"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 GO_ON = "Pull again: what has come is kept."
 # What the hub's refusals mean, and what to do.
@@ -84,15 +86,20 @@ def _is_there(file: WeightsFile, folder: Path, records: dict[str, Record]) -> bo
 
 
 def _in_the_way(path: Path) -> BadFile:
-    return BadFile(f"{path} is there but is not the hub's file.", fix="Delete or move it, then pull again.")
+    return BadFile(
+        f"{path} is there but is not the published file.", fix="Delete or move it, then pull again."
+    )
 
 
 def _offers(files: Sequence[WeightsFile], records: dict[str, Record]) -> dict[WeightsFile, Record]:
     """What the hub has of each file; what is on record stays at the recorded revision."""
-    unknown = {file.repo for file in files if file.path not in records}
+    unknown = {file.repo for file in files if not file.url and file.path not in records}
     listings = {repo: _listing(repo) for repo in sorted(unknown)}
     offers = {}
     for file in files:
+        if file.url:
+            offers[file] = Record(file.size, f"{SHA256}:{file.sha256}", file.url, "")
+            continue
         offer = records.get(file.path) or listings[file.repo].get(file.hub_path)
         if offer is None:
             raise FileMissing(f"{file.repo} on the hub has no {file.hub_path}.", fix="Report it.")
@@ -139,12 +146,13 @@ def _fetch(file: WeightsFile, folder: Path, offer: Record, report: Report) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path, offer)
     _drop_old_parts(path, part)
-    with _hub_errors(offer.repo):
+    with _hub_errors(offer.repo, urlsplit(file.url).hostname or HUB):
         _download(file, offer, part, report)
     if not matches(part, offer, lambda done, size: report(f"checking {file.path}", done, size)):
         part.unlink()
         raise UnsupportedWeights(
-            f"{file.path} arrived damaged: its checksum is not the hub's.", fix="Pull again."
+            f"{file.path} arrived damaged: its checksum is not the {'catalogue' if file.url else 'hub'}'s.",
+            fix="Pull again.",
         )
     part.replace(path)
     _settle(file, folder, offer)
@@ -166,8 +174,9 @@ def _drop_old_parts(path: Path, part: Path) -> None:
 
 def _download(file: WeightsFile, offer: Record, part: Path, report: Report) -> None:
     """Append to the part until it has its size; goes on as long as every attempt brings something."""
-    url = hf_hub_url(offer.repo, file.hub_path, revision=offer.revision)
-    headers = build_hf_headers(library_name="leffa")
+    url = file.url or hf_hub_url(offer.repo, file.hub_path, revision=offer.revision)
+    token = False if file.url else None  # the hub's token is nobody else's business
+    headers = build_hf_headers(library_name="leffa", token=token)
     with _Part(part, lambda done: report(file.path, done, offer.size)) as out:
         while (before := out.tell()) < offer.size:
             try:
@@ -194,15 +203,15 @@ class _Part(BufferedWriter):
 
 
 @contextmanager
-def _hub_errors(repo: str) -> Iterator[None]:
-    """Say in one line what stopped the talk with the hub; its client raises errors of several libraries."""
+def _hub_errors(repo: str, host: str = HUB) -> Iterator[None]:
+    """Say in one line what stopped the talk with a host; the client raises errors of several libraries."""
     try:
         yield
     except Exception as error:
-        raise _explained(error, repo) from error
+        raise _explained(error, repo, host) from error
 
 
-def _explained(error: Exception, repo: str) -> LeffaError:
+def _explained(error: Exception, repo: str, host: str) -> LeffaError:
     if isinstance(error, OfflineModeIsEnabled):
         return Unavailable(
             f"Files of {repo} are missing, and HF_HUB_OFFLINE is set.",
@@ -210,7 +219,8 @@ def _explained(error: Exception, repo: str) -> LeffaError:
         )
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
-        words, fix = ANSWERS.get(status, (f"The hub answered {status} for {{}}.", GO_ON))
+        told = ANSWERS if host == HUB else {}
+        words, fix = told.get(status, (f"{host} answered {status} for {{}}.", GO_ON))
         return (
             FileMissing(words.format(repo), fix=fix)
             if status == 404
@@ -219,4 +229,4 @@ def _explained(error: Exception, repo: str) -> LeffaError:
     if isinstance(error, OSError) and error.errno in FULL:
         return CannotWrite("The disk is full.", fix="Make room, then pull again; what has come is kept.")
     reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-    return Unavailable(f"The hub cannot be reached for {repo}: {reason.rstrip('.')}.", fix=GO_ON)
+    return Unavailable(f"{host} cannot be reached for {repo}: {reason.rstrip('.')}.", fix=GO_ON)

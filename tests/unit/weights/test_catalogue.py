@@ -3,7 +3,16 @@
 import pytest
 
 from leffa.errors import Unavailable, UnknownModel
-from leffa.weights.catalogue import HUB, SEGFORMER_HUB, SPECS, all_files, files_of, find_models
+from leffa.weights.catalogue import (
+    HUB,
+    METRICS,
+    METRICS_FILES,
+    SEGFORMER_HUB,
+    SPECS,
+    all_files,
+    files_of,
+    find_models,
+)
 from leffa.weights.licences import INGREDIENTS, bill, non_commercial, refuse_non_commercial
 
 
@@ -74,3 +83,11 @@ def test_a_refusal_names_the_parts() -> None:
         refuse_non_commercial("dress_code")
     with pytest.raises(UnknownModel):
         bill("sdxl")
+
+
+def test_the_metrics_networks_have_addresses_checksums_and_licences() -> None:
+    for file in METRICS_FILES:
+        assert file.path.startswith("metrics/") and file.url.startswith("https://")
+        assert len(file.sha256) == 64 and file.licence in INGREDIENTS
+        assert file not in all_files()  # no model needs them, and nothing converts them
+    assert "ImageNet" in {entry.name for entry in non_commercial(METRICS)}

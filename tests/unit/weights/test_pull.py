@@ -1,5 +1,6 @@
 """Pulling weights from a hub, through everything that goes wrong on the way."""
 
+import hashlib
 import json
 import os
 import resource
@@ -225,7 +226,7 @@ def test_files_brought_by_hand_are_recognised(hub: Any, fetch: Any, tmp_path: Pa
 @pytest.mark.parametrize("content", [b"something else", bytes(25_000_000)])
 def test_a_file_in_the_way_is_not_overwritten(hub: Any, fetch: Any, tmp_path: Path, content: bytes) -> None:
     (tmp_path / CHECKPOINT).write_bytes(content)
-    with pytest.raises(BadFile, match="not the hub's"):
+    with pytest.raises(BadFile, match="not the published"):
         fetch()
     assert (tmp_path / CHECKPOINT).read_bytes() == content
 
@@ -233,7 +234,7 @@ def test_a_file_in_the_way_is_not_overwritten(hub: Any, fetch: Any, tmp_path: Pa
 def test_a_truncated_file_on_record_is_noticed(fetch: Any, tmp_path: Path) -> None:
     fetch()
     os.truncate(tmp_path / CHECKPOINT, 1_000)
-    with pytest.raises(BadFile, match="not the hub's"):
+    with pytest.raises(BadFile, match="not the published"):
         fetch()
 
 
@@ -307,3 +308,49 @@ def test_parts_of_an_older_version_are_cleared_away(fetch: Any, tmp_path: Path) 
     (tmp_path / f".{CHECKPOINT}.0123456789ab.part").write_bytes(b"old")
     fetch()
     assert not parts(tmp_path)
+
+
+def elsewhere(hub: Any, size: int = 30_000) -> WeightsFile:
+    """A file that is not on the hub but at an address of its own."""
+    content = hub.files["metrics.pt"] = bytes(range(250)) * (size // 250)
+    url = f"{hub.address}/franciszzj/Leffa/resolve/main/metrics.pt"
+    digest = hashlib.sha256(content).hexdigest()
+    return WeightsFile("metrics/net.pt", len(content), "imagenet", url=url, sha256=digest)
+
+
+def test_a_file_with_an_address_of_its_own_comes_from_there_without_the_hubs_token(
+    hub: Any, fetch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    file = elsewhere(hub)
+    assert fetch([file]) == [file]
+    assert (tmp_path / file.path).read_bytes() == hub.files["metrics.pt"]
+    assert hub.tokens == {None}
+    assert read_records(tmp_path)[file.path].digest == f"sha256:{file.sha256}"
+    assert fetch([file]) == []
+
+
+def test_it_goes_on_where_the_last_pull_stopped(hub: Any, fetch: Any, tmp_path: Path) -> None:
+    file = elsewhere(hub)
+    part = tmp_path / f"metrics/.net.pt.{file.sha256[-12:]}.part"
+    part.parent.mkdir()
+    part.write_bytes(hub.files["metrics.pt"][:20_000])
+    fetch([file])
+    assert (tmp_path / file.path).read_bytes() == hub.files["metrics.pt"]
+    assert hub.asked == [("metrics.pt", "bytes=20000-")]
+
+
+def test_another_file_than_the_catalogues_is_refused(hub: Any, fetch: Any, tmp_path: Path) -> None:
+    file = elsewhere(hub)
+    hub.spoiled.add("metrics.pt")
+    with pytest.raises(UnsupportedWeights, match="checksum is not the catalogue's"):
+        fetch([file])
+    assert not (tmp_path / file.path).exists() and not parts(tmp_path)
+
+
+def test_the_refusing_host_is_named(hub: Any, fetch: Any) -> None:
+    file = elsewhere(hub)
+    hub.refusal = 403
+    with pytest.raises(Unavailable, match="127.0.0.1 answered 403"):
+        fetch([file])
