@@ -51,10 +51,13 @@ class Stage(_Strict):
 
 
 class NetworkConfigs(_Strict):
-    """diffusers' configurations of networks that start from random numbers."""
+    """diffusers' configurations of networks that start from random numbers.
+
+    vae: `mini` is the embedded model's, trained on synthetic people.
+    """
 
     unet: dict[str, Any]
-    vae: dict[str, Any]
+    vae: dict[str, Any] | Literal["mini"]
 
 
 class TrainConfig(_Strict):

@@ -17,6 +17,7 @@ from leffa.diffusion.reference import denoise, reference_features
 from leffa.diffusion.sampler import build_scheduler
 from leffa.diffusion.unets import GENERATIVE_CHANNELS, LATENT_CHANNELS, Networks, build_unets
 from leffa.errors import FileMissing, UnsupportedWeights
+from leffa.mini.nets import Mini
 from leffa.official.networks import drop_unused, load_pipeline
 from leffa.training.config import TrainConfig
 from leffa.weights.catalogue import SPECS, ModelSpec, preferred
@@ -77,8 +78,11 @@ def require_weights(config: TrainConfig) -> None:
 def configs_of(config: TrainConfig) -> dict[Part, dict[str, Any]]:
     """The configurations of UNets, VAE and scheduler, as a weights folder has them."""
     base = config.weights / SPECS[config.model].base
-    own = config.networks.model_dump() if config.networks else {}
     parts: tuple[Part, ...] = ("unet", "vae", "scheduler")
+    own: dict[str, Any] = {}
+    if config.networks is not None:
+        vae = config.networks.vae
+        own = {"unet": config.networks.unet, "vae": dict(_mini_vae().config) if vae == "mini" else vae}
     return {part: own.get(part) or dict(base_config(base, part)) for part in parts}
 
 
@@ -87,12 +91,17 @@ def _pipeline(config: TrainConfig, spec: ModelSpec) -> LeffaPipeline:
     if config.start == "base":
         networks = _from_base(config.weights / spec.base)
     else:
-        vae = AutoencoderKL.from_config(settings["vae"])
-        networks = Networks(vae, *build_unets(settings["unet"]))
+        embedded = config.networks is not None and config.networks.vae == "mini"
+        vae = _mini_vae() if embedded else AutoencoderKL.from_config(settings["vae"])
+        networks = Networks(vae.requires_grad_(False), *build_unets(settings["unet"]))
     for network in networks:
         drop_unused(network)
     scheduler = build_scheduler(settings["scheduler"], zero_snr=spec.base != ZERO_SNR_UNLESS_FOLDER_IS)
     return LeffaPipeline(*networks, scheduler)
+
+
+def _mini_vae() -> AutoencoderKL:
+    return Mini().load().vae
 
 
 def _from_base(folder: Path) -> Networks:

@@ -90,11 +90,12 @@ class Samples(Dataset[dict[str, Tensor]]):
         }
 
     def _inputs(self, case: Case, person: Picture) -> ModelInputs:
-        mask = read_grey(case.mask) if case.mask else np.full(person.shape[:2], WHITE, np.uint8)
+        everything = np.full((self.height, self.width), WHITE, np.uint8)
+        mask = self._framed(read_grey(case.mask), BLACK) if case.mask else everything
         return model_inputs(
             self._framed(person, WHITE),
             self._framed(read_rgb(case.garment), WHITE),
-            self._framed(mask, BLACK),
+            mask,
             self._framed(self.source.densepose(case.densepose), BLACK),
             self.height,
             self.width,
