@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from leffa.device import Plan
@@ -15,9 +16,9 @@ from leffa.diffusion.pipeline import LeffaPipeline
 from leffa.diffusion.quirks import ZERO_SNR_UNLESS_FOLDER_IS
 from leffa.diffusion.reference import denoise, reference_features
 from leffa.diffusion.sampler import build_scheduler
-from leffa.diffusion.unets import GENERATIVE_CHANNELS, LATENT_CHANNELS, Networks, build_unets
+from leffa.diffusion.unets import GENERATIVE_CHANNELS, LATENT_CHANNELS, Networks, build_unets, load_part
 from leffa.errors import FileMissing, UnsupportedWeights
-from leffa.mini.nets import Mini
+from leffa.mini.nets import VAE_CONFIG, WEIGHTS
 from leffa.official.networks import drop_unused, load_pipeline
 from leffa.training.config import TrainConfig
 from leffa.weights.catalogue import SPECS, ModelSpec, preferred
@@ -101,7 +102,10 @@ def _pipeline(config: TrainConfig, spec: ModelSpec) -> LeffaPipeline:
 
 
 def _mini_vae() -> AutoencoderKL:
-    return Mini().load().vae
+    state = load_file(WEIGHTS)
+    vae = AutoencoderKL.from_config(VAE_CONFIG | {"scaling_factor": 1 / float(state["latent_std"])})
+    load_part(vae, state, "vae")
+    return vae
 
 
 def _from_base(folder: Path) -> Networks:

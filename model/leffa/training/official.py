@@ -5,7 +5,8 @@ the body and the reference UNet's features of the garment; from some stage on th
 (loss.py). Pictures become inputs by `LeffaPipeline` itself.
 
 What a step sees and draws depends on the seed, the step and the process alone, so a resumed run goes on as an
-uninterrupted one, bit for bit on the same devices. Runs on several devices under `accelerate launch`.
+uninterrupted one, bit for bit where sums are (on GPUs some are not). Runs on several devices under
+`accelerate launch`.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def _learn(run: Run, stage: Stage, batch: Batch, generator: torch.Generator, log
     accelerator, pipeline = run.accelerator, run.pipeline
     batch = {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}
     count, draw = len(batch["target"]), seeded(generator)
-    with torch.no_grad():
+    with torch.no_grad(), _pipeline_precision(run):
         given = pipeline.encode(batch["person"], batch["garment"], batch["mask"], batch["densepose"], draw)
         z_0 = pipeline.latent_of(batch["target"], draw, "vae_target")
     noise = draw("noise", z_0.shape).to(z_0)
@@ -174,6 +175,11 @@ def _learn(run: Run, stage: Stage, batch: Batch, generator: torch.Generator, log
                 figures |= _spreads(looks, settings)
         accelerator.backward(loss / stage.accumulate)
     return figures
+
+
+def _pipeline_precision(run: Run) -> Any:
+    """In float16 the VAE of SDXL overflows, so there the pipeline works in float32."""
+    return run.accelerator.autocast() if run.config.precision == "bf16" else nullcontext()
 
 
 def _leffa_figures(looks: list[Looks], losses: list[Tensor]) -> Figures:
@@ -254,8 +260,6 @@ def _set_up(config: TrainConfig, resume: bool) -> Run:
         _make_folder(config.out)
     pipeline, pair = open_networks(config)
     pipeline.vae.to(accelerator.device)
-    if config.precision == "bf16":  # in float16 the VAE of SDXL overflows
-        pipeline.vae.bfloat16()
     optimizer = _optimizer(config, pair)
     prepared, optimizer = accelerator.prepare(pair, optimizer)
     average = EMAModel(pair.parameters(), decay=config.ema_decay)
@@ -317,7 +321,7 @@ def _write_sheet(run: Run, stage: Stage, step: int) -> None:
     shown = [samples[index] for index in range(min(run.config.sheet_samples, len(samples)))]
     batch = {name: torch.stack([sample[name] for sample in shown]) for name in shown[0]}
     batch = {name: tensor.to(run.accelerator.device) for name, tensor in batch.items()}
-    with _averaged(run), run.accelerator.autocast():
+    with _averaged(run), _pipeline_precision(run):
         made = run.pipeline(
             batch["person"],
             batch["garment"],

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from leffa.synth.pairs import write_pairs
 from leffa.training.config import TrainConfig
@@ -27,6 +29,20 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs") / "pairs"
     write_pairs(4, 20, folder, 96, 72)
     return folder
+
+
+@pytest.fixture
+def deepfashion(tmp_path: Path) -> Path:
+    """Pictures narrower than the model's, as these are."""
+    for folder in ("train", "densepose/train"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name, level in (("a", 80), ("b", 160)):
+        Image.new("RGB", (60, 96), (level, level, level)).save(tmp_path / "train" / f"{name}.jpg")
+    iuv = np.zeros((96, 60, 3), np.uint8)
+    iuv[20:60] = (24, 100, 50)
+    Image.fromarray(iuv).save(tmp_path / "densepose" / "train" / "b_iuv.png")
+    (tmp_path / "fasion-resize-pairs-train.csv").write_text("from,to\na.jpg,b.jpg\n")
+    return tmp_path
 
 
 @pytest.fixture

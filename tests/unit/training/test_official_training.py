@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from leffa.device import Plan
 from leffa.errors import BadFolder, BadParameter, FileMissing
-from leffa.mini.nets import VAE_CONFIG
+from leffa.mini.nets import VAE_CONFIG, WEIGHTS
 from leffa.official.networks import load_pipeline
 from leffa.training.config import TrainConfig
 from leffa.training.journal import Journal
@@ -29,6 +29,13 @@ from leffa.weights.fitting import require_fit, shapes_of, without_dead
 MakeConfig = Callable[..., TrainConfig]
 STAGE: dict[str, Any] = {"height": 96, "width": 72, "steps": 3, "batch": 2}
 WITH_LOSS = STAGE | {"leffa_loss": {"timestep": 1000}}
+SDXL: dict[str, Any] = {
+    "transformer_layers_per_block": [2, 1],
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 80,
+}
 LAST_ATTENTION = "up_blocks.1.attentions.1.transformer_blocks.0"
 
 
@@ -136,6 +143,15 @@ def test_the_official_pipeline_loads_what_was_trained(config: MakeConfig, model:
     assert made.images.shape == picture.shape and made.images.isfinite().all()
 
 
+def test_pose_transfer_is_trained_in_sdxls_shape(config: MakeConfig, deepfashion: Path) -> None:
+    unet = config().networks.unet | SDXL
+    data = {"kind": "deepfashion", "folder": deepfashion}
+    run = config(model="pose_transfer", data=data, networks={"unet": unet, "vae": "mini"}, stages=[WITH_LOSS])
+    train(run)
+    load_pipeline(run.out / "model", SPECS["pose_transfer"], Plan("cpu", torch.float32, resident=True))
+    assert log_of(run)[-1]["loss"] > 0
+
+
 def test_the_published_checkpoint_is_a_start(config: MakeConfig) -> None:
     written = load_file(train(config()))
     run = config(start="official", weights=config().out / "model", networks=None)
@@ -221,6 +237,8 @@ def test_brain_floats_train_too(config: MakeConfig) -> None:
     run = config(precision="bf16", stages=[WITH_LOSS], gradient_checkpointing=True)
     state = load_file(train(run))
     assert all(tensor.isfinite().all() for tensor in state.values())
+    untouched = load_file(WEIGHTS)
+    assert all(torch.equal(state[name], untouched[name]) for name in untouched if name.startswith("vae."))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

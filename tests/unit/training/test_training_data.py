@@ -71,20 +71,6 @@ def dress_code(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def deepfashion(tmp_path: Path) -> Path:
-    """Pictures narrower than the model's, as these are."""
-    size = (WIDTH - 12, HEIGHT)
-    for name, level in (("a", 80), ("b", 160)):
-        photo(tmp_path / "train" / f"{name}.jpg", level, size)
-    iuv = np.zeros((HEIGHT, WIDTH - 12, 3), np.uint8)
-    iuv[TOP] = (24, 100, 50)
-    (tmp_path / "densepose" / "train").mkdir(parents=True)
-    Image.fromarray(iuv).save(tmp_path / "densepose" / "train" / "b_iuv.png")
-    (tmp_path / "fasion-resize-pairs-train.csv").write_text("from,to\na.jpg,b.jpg\n")
-    return tmp_path
-
-
 def samples(kind: str, folder: Path, model: str) -> Samples:
     return Samples(open_source(kind, folder, SPECS[model]), HEIGHT, WIDTH)
 
