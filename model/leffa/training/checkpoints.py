@@ -66,13 +66,17 @@ def save(accelerator: Accelerator, folder: Path, step: int, keep: int) -> None:
         raise CannotWrite(f"{whole} cannot be written: {error.strerror}.") from error
 
 
-def write_weights(folder: Path, config: TrainConfig, networks: Networks) -> Path:
-    """Write the networks as a weights folder has them: one file in float16, upstream's names. The file.
+def weights_file(config: TrainConfig) -> Path:
+    """The file of weights that a run leaves, in a folder to be used as MODEL_PATH."""
+    return converted(config.out / "model" / SPECS[config.model].checkpoint)
+
+
+def write_weights(config: TrainConfig, networks: Networks) -> None:
+    """Write the networks as a weights folder has them: one file in float16, upstream's names.
 
     Raises CannotWrite.
     """
-    spec = SPECS[config.model]
-    path = converted(folder / spec.checkpoint)
+    path, base = weights_file(config), SPECS[config.model].base
     state = {
         PREFIXES[part] + name: tensor
         for part, network in networks._asdict().items()
@@ -81,10 +85,9 @@ def write_weights(folder: Path, config: TrainConfig, networks: Networks) -> Path
     }
     plans = {name: Plan(torch.float16, tuple(tensor.shape)) for name, tensor in state.items()}
     for part, settings in configs_of(config).items():
-        _write_json(folder / spec.base / FILES[part], settings)
+        _write_json(path.parent / base / FILES[part], settings)
     with whole_file(path) as draft:
         write_tensors(draft, plans, _halved(state, plans), {"source": "leffa train"})
-    return path
 
 
 def _halved(state: Mapping[str, Tensor], plans: Mapping[str, Plan]) -> Iterator[Tensor]:

@@ -94,7 +94,8 @@ def _pipeline(config: TrainConfig, spec: ModelSpec) -> LeffaPipeline:
     else:
         embedded = config.networks is not None and config.networks.vae == "mini"
         vae = _mini_vae() if embedded else AutoencoderKL.from_config(settings["vae"])
-        networks = Networks(vae.requires_grad_(False), *build_unets(settings["unet"]))
+        networks = Networks(vae, *build_unets(settings["unet"]))
+    networks.vae.requires_grad_(False).eval()
     for network in networks:
         drop_unused(network)
     scheduler = build_scheduler(settings["scheduler"], zero_snr=spec.base != ZERO_SNR_UNLESS_FOLDER_IS)

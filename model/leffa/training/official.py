@@ -31,7 +31,7 @@ from leffa.diffusion.transform import LATENT_FACTOR
 from leffa.diffusion.unets import Networks
 from leffa.errors import BadParameter, CannotWrite
 from leffa.training.check import find_missing, require_none
-from leffa.training.checkpoints import require_fresh, restore, save, write_weights
+from leffa.training.checkpoints import require_fresh, restore, save, weights_file, write_weights
 from leffa.training.config import Stage, TrainConfig
 from leffa.training.datasets import Samples, Source, open_source
 from leffa.training.journal import Journal
@@ -71,6 +71,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     there, ModuleNotFoundError.
     """
     run = _set_up(config, resume)
+    _require_layers(run)
     main = run.accelerator.is_main_process
     step = restore(run.accelerator, config.out / "checkpoints")
     run.average.to(run.accelerator.device)
@@ -79,7 +80,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         for number, stage, begin in _stages(config):
             if step < begin + stage.steps:
                 step = _train_stage(run, number, stage, begin, step, journal)
-    return _export(run)
+    return weights_file(config)
 
 
 def _train_stage(run: Run, number: int, stage: Stage, begin: int, step: int, journal: Journal) -> int:
@@ -214,6 +215,16 @@ def _heard(run: Run, stage: Stage) -> Iterator[list[Looks]]:
         yield heard
 
 
+def _require_layers(run: Run) -> None:
+    """A loss that no layer is fine enough for is told at the start, not when its stage begins."""
+    for number, stage, _ in _stages(run.config):
+        try:
+            with _heard(run, stage):
+                pass
+        except ValueError as error:
+            raise BadParameter(f"{error}.", field=f"stages.{number}.leffa_loss.resolution") from error
+
+
 def _loader(run: Run, number: int, stage: Stage, done: int) -> DataLoader[Batch]:
     """The batches of this process from the stage's step `done` on."""
     accelerator = run.accelerator
@@ -303,14 +314,11 @@ def _averaged(run: Run) -> Iterator[Networks]:
         run.average.restore(parameters)
 
 
-def _export(run: Run) -> Path:
+def _export(run: Run) -> None:
     """The averaged weights to out/model, written by the main process."""
-    folder = run.config.out / "model"
-    if not run.accelerator.is_main_process:
-        return folder
-    folder.mkdir(exist_ok=True)
-    with _averaged(run) as networks:
-        return write_weights(folder, run.config, networks)
+    if run.accelerator.is_main_process:
+        with _averaged(run) as networks:
+            write_weights(run.config, networks)
 
 
 def _write_sheet(run: Run, stage: Stage, step: int) -> None:

@@ -103,6 +103,19 @@ def test_the_leffa_loss_is_switched_on_at_its_stage(config: MakeConfig) -> None:
     assert {name.replace("leffa", "spread") for name in layers} <= set(lines[3])
 
 
+def test_a_loss_without_a_layer_is_refused_before_the_first_step(config: MakeConfig) -> None:
+    deep = config().networks.unet | {
+        "down_block_types": ["DownBlock2D"] * 2,
+        "up_block_types": ["UpBlock2D"] * 2,
+    }
+    finest = STAGE | {"leffa_loss": {"resolution": 0.125}}
+    run = config(networks={"unet": deep, "vae": "mini"}, stages=[STAGE, finest])
+    with pytest.raises(BadParameter, match="as fine as") as refused:
+        train(run)
+    assert refused.value.field == "stages.1.leffa_loss.resolution"
+    assert not (run.out / "log.jsonl").exists()
+
+
 def test_without_a_garment_there_is_nowhere_to_look(config: MakeConfig) -> None:
     run = config(stages=[WITH_LOSS | {"steps": 1}], drop_reference=1)
     train(run)
