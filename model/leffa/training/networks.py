@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -135,6 +135,8 @@ def _prepare(pair: Pair, checkpointing: bool) -> None:
     # An exception in the middle of a recomputed block would leave autograd's hooks in place.
     last = attention_layers(pair.reference_unet)[-1]
     pair.reference_unet.get_submodule(last).set_processor(RecordAttention(last=False))
+    # Channels last, as the official loader has them, 8-bit Adam does not resume exactly.
+    cast(Any, pair).to(memory_format=torch.contiguous_format)
     pair.requires_grad_(True).train()
     reached = _reached(pair)
     for parameter in pair.parameters():
