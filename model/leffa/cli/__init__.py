@@ -10,6 +10,7 @@ from rich.markup import escape
 from leffa.cli.console import console, plain_errors, progress_bar
 from leffa.cli.figures import compare, evaluate, score
 from leffa.cli.pictures import pose, tryon
+from leffa.cli.train import train
 from leffa.cli.weights import weights
 from leffa.errors import BadParameter
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from leffa.service.schemas import ModelInfo
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-train = typer.Typer(no_args_is_help=True)
 app.command()(tryon)
 app.command()(pose)
 app.command()(evaluate)
@@ -192,19 +192,3 @@ def _parse_size(text: str) -> tuple[int, int]:
             f"{text!r} is not a size.", field="size", fix="Write it as 192x256, 64 to 2048 each."
         )
     return int(width), int(height)
-
-
-@train.command("mini")
-def train_mini(
-    stage: Annotated[str, typer.Option(help="one stage of the recipe, see docs/mini.md, or all")] = "all",
-    out: Annotated[Path, typer.Option(help="folder for checkpoints, log and sample sheets")] = Path(
-        "runs/mini"
-    ),
-    resume: Annotated[bool, typer.Option("--resume", help="go on from the last checkpoint")] = False,
-    smoke: Annotated[bool, typer.Option("--smoke", help="a few steps only, to see that it runs")] = False,
-) -> None:
-    """Train the embedded model from nothing, on synthetic people."""
-    with plain_errors():
-        from leffa.training.recipes import mini
-
-        mini.train(stage=stage, out=out, resume=resume, smoke=smoke)

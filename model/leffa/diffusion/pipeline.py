@@ -125,8 +125,8 @@ class LeffaPipeline:
     ) -> Conditions:
         """Pictures to latent space; takes the draws of the two posterior samples, masked person first."""
         masked_person = person * (mask < MASK_THRESHOLD)
-        masked_latent = self._sample_latent(masked_person, draw, "vae_masked_image")
-        garment_latent = self._sample_latent(garment, draw, "vae_ref_image")
+        masked_latent = self.latent_of(masked_person, draw, "vae_masked_image")
+        garment_latent = self.latent_of(garment, draw, "vae_ref_image")
         size = masked_latent.shape[-2:]
         mask, densepose = (
             F.interpolate(x.to(masked_latent), size, mode="nearest") for x in (mask, densepose)
@@ -215,7 +215,7 @@ class LeffaPipeline:
             raise ValueError(f"the UNet has no self-attention layer {layer!r}")
         return AttentionTap(layer) if layer is not None else None
 
-    def _sample_latent(self, picture: Tensor, draw: Draw, name: str) -> Tensor:
+    def latent_of(self, picture: Tensor, draw: Draw, name: str) -> Tensor:
         """A sample of the posterior, scaled, float32 [B, 4, h, w]."""
         with self._at_work(self.vae):
             posterior = self.vae.encode(picture.to(self.vae.device, self.vae.dtype)).latent_dist

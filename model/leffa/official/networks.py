@@ -47,7 +47,7 @@ def _fill(network: nn.Module, state: dict[str, Tensor], device: str, dtype: torc
     """Give a network on the meta device its weights, one tensor at a time."""
     wanted = without_dead(shapes_of(network.state_dict()))
     require_fit(wanted, without_dead(shapes_of(state)), name)
-    _drop_unused(network)
+    drop_unused(network)
     ready = {key: _moved(state[key], device, dtype) for key in wanted}
     network.load_state_dict(ready, strict=True, assign=True)
     network.requires_grad_(False)
@@ -59,7 +59,7 @@ def _moved(value: Tensor, device: str, dtype: torch.dtype) -> Tensor:
     return value.to(device=device, dtype=dtype, copy=True, memory_format=order)
 
 
-def _drop_unused(network: nn.Module) -> None:
+def drop_unused(network: nn.Module) -> None:
     """Skipped attentions keep their place (their norm is used) but no weights."""
     for name, module in network.named_modules():
         if name.endswith(".attn2"):
