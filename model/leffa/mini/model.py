@@ -19,7 +19,17 @@ from leffa.diffusion.pipeline import LeffaPipeline, PipelineOutput
 from leffa.errors import UnsupportedWeights
 from leffa.mini import DEFAULT_GUIDANCE, DEFAULT_STEPS
 from leffa.mini.landmarks import LandmarkDetector
-from leffa.mini.nets import FLOW_LAYER, HEIGHT, PART_COLOURS, SCHEDULER_CONFIG, WEIGHTS, WIDTH, Mini
+from leffa.mini.nets import (
+    FLOW_LAYER,
+    HEIGHT,
+    PART_COLOURS,
+    SCHEDULER_CONFIG,
+    WEIGHTS,
+    WIDTH,
+    Layers,
+    Mini,
+    Readout,
+)
 from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
 from leffa.mini.parser import Parser
 from leffa.mini.readout import read_attention, refine, render
@@ -109,12 +119,7 @@ class MiniModel:
         """Read flow and layers, then render the window at the photo's own resolution."""
         seen: Conditions = scene.conditions
         assert generated.tap is not None
-        readout = read_attention(self._nets.head, generated.tap)
-        layers, readout = refine(
-            self._nets.refiner, readout, decoded=generated.images, photo=self._picture(seen.photo),
-            cloth=self._map(seen.cloth), mask=self._map(seen.mask), densepose=self._densepose(seen),
-            garment=torch.cat([self._picture(seen.garment.rgb), self._map(seen.garment.alpha)], 1),
-        )[-1]  # fmt: skip
+        layers, readout = self._join(read_attention(self._nets.head, generated.tap), generated.images, seen)
         window = seen.window
         photo = window.cut(request.person, window.height, window.width, cv2.INTER_AREA)
         mask = window.cut(seen.photo_mask, window.height, window.width, cv2.INTER_NEAREST)
@@ -129,6 +134,14 @@ class MiniModel:
             garment_mask=window.paste(np.zeros_like(seen.photo_mask), garment_mask),
             flow=_over_photo(flow[0].permute(1, 2, 0).cpu().numpy(), window, request.person.shape),
         )
+
+    def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
+        """The layers of the answer at the native size, and the reading that they go with."""
+        return refine(
+            self._nets.refiner, readout, decoded=decoded, photo=self._picture(seen.photo),
+            cloth=self._map(seen.cloth), mask=self._map(seen.mask), densepose=self._densepose(seen),
+            garment=torch.cat([self._picture(seen.garment.rgb), self._map(seen.garment.alpha)], 1),
+        )[-1]  # fmt: skip
 
     def _source(self, seen: Conditions) -> Tensor:
         """The garment's own picture [1, 3, h, w] 0..1, no finer than the photo can show."""

@@ -1,0 +1,94 @@
+"""What each part of the embedded model brings: the same pairs with one part left out at a time.
+
+leffa synth --count 50 --seed 7 --out pairs
+python scripts/ablate_mini.py pairs
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.nn import functional as F
+
+from leffa.cli.console import plain_errors, progress_bar
+from leffa.device import pick_device
+from leffa.evaluation.report import HEADLINE, evaluate
+from leffa.mini.landmarks import LandmarkDetector
+from leffa.mini.model import MiniModel
+from leffa.mini.nets import HEIGHT, WIDTH, Layers, Mini, Readout
+from leffa.mini.parser import WEIGHTS, Parser
+from leffa.mini.scenes import Conditions
+from leffa.tryon import TryOn
+
+
+class Decoded(MiniModel):
+    """Diffusion alone: what the VAE decodes, wherever the mask lets it."""
+
+    def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
+        layers, readout = Unrefined._join(self, readout, decoded, seen)  # type: ignore[arg-type]
+        return Layers(**vars(layers) | {"trust": torch.zeros_like(layers.trust)}), readout
+
+
+class Unrefined(MiniModel):
+    """The flow read off the attention, mask and shade as the head reads them, no refiner."""
+
+    def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
+        large = (F.interpolate(values, (HEIGHT, WIDTH), mode="bilinear") for values in vars(readout).values())
+        readout = Readout(*large)
+        mask = self._map(seen.mask)
+        layers = Layers(
+            garment=torch.sigmoid(readout.mask_logit) * mask,
+            shade=torch.exp(readout.shade).expand(-1, 3, -1, -1),
+            trust=torch.ones_like(mask),
+            keep=1 - mask,
+            fill=decoded,
+        )
+        return layers, readout
+
+
+class Unmoved(MiniModel):
+    """The refiner's layers over the flow as the attention has it."""
+
+    def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
+        layers, refined = super()._join(readout, decoded, seen)
+        flow = F.interpolate(readout.flow, (HEIGHT, WIDTH), mode="bilinear")
+        return layers, Readout(flow, refined.mask_logit, refined.shade)
+
+
+VARIANTS = {
+    "as it is": MiniModel,
+    "refiner moves no flow": Unmoved,
+    "no refiner": Unrefined,
+    "no flow read-out, no refiner": Decoded,
+}
+
+
+def main(
+    pairs: Annotated[Path, typer.Argument(help="folder of pairs")],
+    limit: Annotated[int | None, typer.Option(min=1, help="the first so many pairs only")] = None,
+) -> None:
+    """Print the means of every variant."""
+    table = Table("", *(name.replace("_", " ") for name in HEADLINE), "flow error px")
+    nets, detector, parser = Mini().load(), LandmarkDetector(), Parser.load(WEIGHTS)
+    with plain_errors(), progress_bar() as report:
+        for name, kind in VARIANTS.items():
+            tryon = TryOn(kind(nets, detector, parser, pick_device("cpu")))
+            found = evaluate(
+                pairs,
+                limit=limit,
+                tryon=tryon,
+                progress=lambda done, total, _, name=name: report(name, done, total),
+            )
+            means = found.means()
+            table.add_row(name, *(f"{means[figure]:.3f}" for figure in (*HEADLINE, "flow_error_px")))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
