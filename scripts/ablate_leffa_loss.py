@@ -64,16 +64,16 @@ def main(
 ) -> None:
     """Measure the base, then train and measure every branch."""
     arrays = prepare(out, pairs)
-    first, warped = measure(base(), arrays)
+    first, warped = measure(base(), arrays, None)
     figures, warps = {"base": first}, [warped]
     for number, (name, settings) in enumerate(BRANCHES.items()):
         config = LoopConfig(steps, 3e-4, seed=1, ema_decay=0.98)
         pair = train(f"branch-{number}", base(), arrays, settings, config, batch, out)
-        figures[name], warped = measure(pair, arrays)
+        figures[name], warped = measure(pair, arrays, settings)
         warps.append(warped)
-    Console().print(table(figures))
+    Console(width=150).print(table(figures))
     (out / "figures.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False))
-    shown = slice(-SHOWN, None)
+    shown = slice(-min(SHOWN, held_out(arrays)), None)
     columns = (tensor(arrays[name][shown]).float() / 255 for name in ("fine_garment", "fine_target"))
     write_sheet(out / "flow.png", [*columns, *(warped[shown] for warped in warps)])
 
@@ -142,8 +142,11 @@ def train(
 
 
 @torch.no_grad()
-def measure(pair: Pair, arrays: Arrays) -> tuple[dict[str, float], Tensor]:
-    """Figures on the pairs held out, and the garment as the best layer's flow fetches it."""
+def measure(pair: Pair, arrays: Arrays, settings: LeffaLoss | None) -> tuple[dict[str, float], Tensor]:
+    """Figures on the pairs held out, and the garment as the best layer's flow fetches it.
+
+    Attention is read at the temperature that it was trained at, 1 where it was not.
+    """
     held = {key: array[-held_out(arrays) :] for key, array in arrays.items()}
     torch.manual_seed(0)
     alphas, rng = ALPHAS.to(device()), np.random.default_rng(0)
@@ -156,7 +159,12 @@ def measure(pair: Pair, arrays: Arrays) -> tuple[dict[str, float], Tensor]:
     scale = torch.tensor([WIDTH / 2, HEIGHT / 2]).view(1, 2, 1, 1)
     layers = []
     for looks in unasked(heard, pair, ANYWHERE):
-        flow = flow_from_attention(looks.query, looks.reference_key, *looks.grid)
+        flow = flow_from_attention(
+            looks.query,
+            looks.reference_key,
+            *looks.grid,
+            temperature=settings.temperature if settings else 1.0,
+        )
         at_latent = torch.nn.functional.interpolate(flow, LATENT, mode="bilinear")
         away = ((at_latent - true.nan_to_num()) * scale).norm(dim=1)[seen].mean()
         layers.append((float(away), float(flow.std((2, 3)).mean()), flow))

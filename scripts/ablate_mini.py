@@ -87,7 +87,7 @@ def main(
             )
             means = found.means()
             table.add_row(name, *(f"{means[figure]:.3f}" for figure in (*HEADLINE, "flow_error_px")))
-    Console().print(table)
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":
