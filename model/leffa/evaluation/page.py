@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from leffa.evaluation.album import FOLDER, name_of
 from leffa.evaluation.figures import KINDS, Kind
 from leffa.evaluation.scoring import CaseReport
 from leffa.evaluation.sheet import choose_cases
-from leffa.evaluation.shelf import FOLDER, name_of
 
 if TYPE_CHECKING:
     from leffa.evaluation.report import Report
@@ -32,7 +32,7 @@ class Histogram:
 
 
 def draw_page(report: "Report") -> str:
-    """The page; it names its pictures as :class:`leffa.evaluation.shelf.Shelf` wrote them."""
+    """The page; it names its pictures as :class:`leffa.evaluation.album.Album` wrote them."""
     cases = [_case(number, case) for number, case in enumerate(report.cases)]
     by_name = {case["name"]: case for case in cases}
     return (

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from leffa.errors import BadParameter
+from leffa.evaluation.album import picture_folder
 from leffa.evaluation.facts import facts_of_run, facts_of_weights
 from leffa.evaluation.figures import KINDS
 from leffa.evaluation.folders import PACKAGES, settings
@@ -22,7 +23,6 @@ from leffa.evaluation.pairs import find_cases, read_pair
 from leffa.evaluation.perceptual import Networks
 from leffa.evaluation.scoring import ANSWERS, Answer, CaseReport, TryOnCall, score
 from leffa.evaluation.sheet import draw_sheet
-from leffa.evaluation.shelf import picture_folder
 from leffa.files import make_folder, whole_file
 from leffa.tryon import TryOn
 
@@ -157,13 +157,13 @@ def evaluate(
         make_folder(json_file.parent)
     tryon = tryon or TryOn.load(model)
     cases = []
-    with picture_folder(out) as shelf:
+    with picture_folder(out) as album:
         for done, folder in enumerate(folders, start=1):
             pair = read_pair(folder)
             scored = score(pair, tryon, model=model, given_mask=mask == "given")
             seen = onlooker.look(scored.pictures, pair.target) if onlooker else None
             cases.append(replace(scored.report, likeness=seen))
-            shelf.keep(pair, scored.pictures["model"])
+            album.keep(pair, scored.pictures["model"])
             if progress:
                 progress(done, len(folders), folder.name)
         facts = {**facts_of_weights(tryon), **facts_of_run(("diffusers",) + (PACKAGES if networks else ()))}
@@ -172,7 +172,7 @@ def evaluate(
         if json_file:
             write_json(report, json_file)
         if out:
-            write_folder(report, out, pairs, shelf.thumbnails)
+            write_folder(report, out, pairs, album.thumbnails)
     return report
 
 

@@ -17,7 +17,7 @@ TALLEST = 512
 QUALITY = 88
 
 
-class Shelf:
+class Album:
     """Writes four pictures a case below ``folder``, numbered in order; nothing if that is None."""
 
     def __init__(self, folder: Path | None) -> None:
@@ -45,20 +45,20 @@ def name_of(number: int, part: str) -> str:
 
 
 @contextmanager
-def picture_folder(out: Path | None) -> Iterator[Shelf]:
-    """A shelf whose pictures appear as ``out``/pictures, in place of older ones, when the block ends well.
+def picture_folder(out: Path | None) -> Iterator[Album]:
+    """A album whose pictures appear as ``out``/pictures, in place of older ones, when the block ends well.
 
     Raises CannotWrite.
     """
     if out is None:
-        yield Shelf(None)
+        yield Album(None)
         return
     draft, place = out / f".{FOLDER}", out / FOLDER
     try:
         with _told(out):
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
-        yield Shelf(draft)
+        yield Album(draft)
         with _told(out):
             shutil.rmtree(place, ignore_errors=True)
             draft.rename(place)
