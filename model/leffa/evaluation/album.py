@@ -46,7 +46,7 @@ def name_of(number: int, part: str) -> str:
 
 @contextmanager
 def picture_folder(out: Path | None) -> Iterator[Album]:
-    """A album whose pictures appear as ``out``/pictures, in place of older ones, when the block ends well.
+    """An album whose pictures appear as ``out``/pictures, in place of older ones, when the block ends well.
 
     Raises CannotWrite.
     """
