@@ -26,7 +26,6 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from leffa.diffusion.attention import attention_layers, layer_grid
 from leffa.diffusion.flow import flow_from_attention, warp
 from leffa.diffusion.reference import denoise, reference_features
 from leffa.mini.nets import FLOW_LAYER, HEIGHT, SCHEDULER_CONFIG, WIDTH, Mini
@@ -96,14 +95,9 @@ def base() -> Pair:
     return Pair(Mini().load())
 
 
-def unasked(heard: list[Looks], pair: Pair, coarsest: float) -> list[Looks]:
+def unasked(heard: list[Looks]) -> list[Looks]:
     """Without the layer that was asked for the true flow."""
-    names = [
-        name
-        for name in attention_layers(pair.unet)
-        if layer_grid(pair.unet, name, *LATENT)[0] >= coarsest * 8 * LATENT[0]
-    ]
-    return [looks for name, looks in zip(names, heard, strict=True) if name != FLOW_LAYER]
+    return [looks for looks in heard if looks.name != FLOW_LAYER]
 
 
 def train(
@@ -133,8 +127,7 @@ def train(
         data = drawn.data
         garment = (data["fine_garment_mask"] == 1) * data["fine_mask"] * drawn.known
         pictures = data["fine_garment"] / 255, data["fine_target"] / 255
-        asked = unasked(heard, pair, settings.resolution)
-        attention = leffa_loss(asked, *pictures, garment, drawn.timesteps, settings)
+        attention = leffa_loss(unasked(heard), *pictures, garment, drawn.timesteps, settings)
         return {"loss": diffusion + attention, "diffusion": diffusion, "attention": attention}
 
     fit(name, pair, loss, config, out, resume=True)
@@ -158,7 +151,7 @@ def measure(pair: Pair, arrays: Arrays, settings: LeffaLoss | None) -> tuple[dic
     seen = (~true.isnan().any(1)) & (drawn.data["fine_garment_mask"][:, 0, 2::4, 2::4] == 1)
     scale = torch.tensor([WIDTH / 2, HEIGHT / 2]).view(1, 2, 1, 1)
     layers = []
-    for looks in unasked(heard, pair, ANYWHERE):
+    for looks in unasked(heard):
         flow = flow_from_attention(
             looks.query,
             looks.reference_key,

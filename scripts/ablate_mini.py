@@ -27,14 +27,6 @@ from leffa.mini.scenes import Conditions
 from leffa.tryon import TryOn
 
 
-class Decoded(MiniModel):
-    """Diffusion alone: what the VAE decodes, wherever the mask lets it."""
-
-    def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
-        layers, readout = Unrefined._join(self, readout, decoded, seen)  # type: ignore[arg-type]
-        return Layers(**vars(layers) | {"trust": torch.zeros_like(layers.trust)}), readout
-
-
 class Unrefined(MiniModel):
     """The flow read off the attention, mask and shade as the head reads them, no refiner."""
 
@@ -50,6 +42,14 @@ class Unrefined(MiniModel):
             fill=decoded,
         )
         return layers, readout
+
+
+class Decoded(Unrefined):
+    """Diffusion alone: what the VAE decodes, wherever the mask lets it."""
+
+    def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
+        layers, readout = super()._join(readout, decoded, seen)
+        return Layers(**vars(layers) | {"trust": torch.zeros_like(layers.trust)}), readout
 
 
 class Unmoved(MiniModel):

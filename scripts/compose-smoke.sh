@@ -92,8 +92,7 @@ compose logs model 2>&1 | grep -m 1 -o 'No GPU is seen here[^.]*' || true
 
 jobs=()
 for seed in 1 2 3 4 5 6; do jobs+=("$(order "$seed" 40)"); done
-wait_running() { for _ in $(seq 100); do [[ "$(state "${jobs[0]}")" != queued ]] && return; sleep 0.1; done; }
-wait_running
+for _ in $(seq 100); do [[ "$(state "${jobs[0]}")" != queued ]] && break || sleep 0.1; done
 begun="$(clock)"
 compose restart model >"$work/restart.log" 2>&1 || { cat "$work/restart.log"; fail "restart"; }
 wait_until_ready

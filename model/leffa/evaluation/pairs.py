@@ -116,7 +116,7 @@ def read_picture(path: Path, alpha: bool = False) -> np.ndarray:
 
     Raises FileMissing or BadFile.
     """
-    picture = _open(path)
+    picture = open_picture(path)
     transparent = "A" in picture.getbands() or "transparency" in picture.info
     return np.array(picture.convert("RGBA" if alpha and transparent else "RGB"))
 
@@ -135,13 +135,14 @@ def _read_flow(path: Path) -> np.ndarray | None:
 
 
 def _read_mask(path: Path) -> np.ndarray:
-    mask = np.array(_open(path).convert("L")) >= 128
+    mask = np.array(open_picture(path).convert("L")) >= 128
     if not mask.any():
         raise BadFile(f"{path} marks no pixel; masks are 255 where they mark and 0 elsewhere.")
     return mask
 
 
-def _open(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
+    """The picture as its file has it, decoded. Raises FileMissing or BadFile."""
     _check_there(path)
     try:
         with Image.open(path) as picture:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leffa.errors import BadFolder, LeffaError
+from leffa.evaluation.pairs import open_picture
 from leffa.training.datasets import Source
-from leffa.training.datasets.samples import Case, read_picture
+from leffa.training.datasets.samples import Case
 
 SAME_PROPORTIONS = 0.01  # files of one frame may be stored at different sizes
 SHOWN = 20
@@ -60,7 +61,7 @@ def _look(case: Case) -> Iterable[Fault]:
     sizes: dict[Path, tuple[int, int]] = {}
     for path in dict.fromkeys([*case.in_frame(), case.garment]):
         try:
-            sizes[path] = read_picture(path).size
+            sizes[path] = open_picture(path).size
         except LeffaError as error:
             yield Fault(path, error.detail.removeprefix(f"{path} ").rstrip("."))
     if case.person not in sizes:

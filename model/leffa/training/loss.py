@@ -54,12 +54,14 @@ class LeffaLoss:
 class Looks:
     """What one layer looks with: query [B, heads, N, d], reference_key [B, heads, M, d], gradients attached.
 
-    grid: rows and columns of the N generated tokens; the M reference tokens lie on the same grid.
+    grid: rows and columns of the N generated tokens; the M reference tokens lie on the same grid. name: the
+    layer's in its UNet.
     """
 
     query: Tensor
     reference_key: Tensor
     grid: tuple[int, int]
+    name: str = ""
 
 
 @contextmanager
@@ -79,7 +81,7 @@ def listening(unet: UNet2DConditionModel, latent: tuple[int, int], smallest: flo
     def hear(name: str, layer: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         if name == first:
             heard.clear()
-        heard.append(_looks(layer, args[0], options["reference"], grids[name]))
+        heard.append(_looks(name, layer, args[0], options["reference"], grids[name]))
 
     hooks = [
         unet.get_submodule(name).register_forward_pre_hook(
@@ -94,14 +96,14 @@ def listening(unet: UNet2DConditionModel, latent: tuple[int, int], smallest: flo
             hook.remove()
 
 
-def _looks(layer: Any, tokens: Tensor, reference: Reference, grid: tuple[int, int]) -> Looks:
+def _looks(name: str, layer: Any, tokens: Tensor, reference: Reference, grid: tuple[int, int]) -> Looks:
     processor = layer.processor
     assert isinstance(processor, ExtendAttention)
     query, key = (
         projected.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
         for projected in (layer.to_q(tokens), layer.to_k(reference.features[processor.index]))
     )
-    return Looks(query, key, grid)
+    return Looks(query, key, grid, name)
 
 
 def leffa_loss(

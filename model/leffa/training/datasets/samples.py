@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from leffa.diffusion.transform import ModelInputs, model_inputs
 from leffa.errors import BadFile, BadFolder, FileMissing
+from leffa.evaluation.pairs import open_picture
 from leffa.preprocess.densepose import PART_COLOURS
 
 Picture = NDArray[np.uint8]
@@ -124,7 +125,7 @@ def read_list(path: Path, separator: str | None = None) -> list[list[str]]:
 
 def read_rgb(path: Path) -> Picture:
     """uint8 RGB [H, W, 3]; what is transparent lies on white. Raises FileMissing, BadFile."""
-    picture = read_picture(path)
+    picture = open_picture(path)
     if "A" in picture.getbands() or "transparency" in picture.info:
         cutout = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", cutout.size, "white"), cutout)
@@ -133,12 +134,12 @@ def read_rgb(path: Path) -> Picture:
 
 def read_grey(path: Path) -> Picture:
     """uint8 [H, W]. Raises FileMissing, BadFile."""
-    return np.asarray(read_picture(path).convert("L"))
+    return np.asarray(open_picture(path).convert("L"))
 
 
 def read_labels(path: Path) -> Picture:
     """Label numbers, uint8 [H, W], of a grey picture or one with a palette. Raises FileMissing, BadFile."""
-    picture = read_picture(path)
+    picture = open_picture(path)
     if picture.mode not in ("P", "L"):
         raise BadFile(f"{path} holds colours ({picture.mode}), not label numbers.")
     return np.asarray(picture)
@@ -159,15 +160,3 @@ def _parts(path: Path) -> Picture:
     if parts.max() >= len(PART_COLOURS):
         raise BadFile(f"{path} has a part {parts.max()}; DensePose's are 0 to {len(PART_COLOURS) - 1}.")
     return parts
-
-
-def read_picture(path: Path) -> Image.Image:
-    """The picture, decoded. Raises FileMissing, BadFile."""
-    if not path.is_file():
-        raise FileMissing(f"{path} is missing.")
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadFile(f"{path} is not a readable picture: {error}") from error
-    return picture
