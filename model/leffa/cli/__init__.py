@@ -172,6 +172,9 @@ def synth(
     count: Annotated[int, typer.Option(min=1, help="number of pairs")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same pairs")] = 0,
     size: Annotated[str, typer.Option(help="width x height in pixels")] = "192x256",
+    kind: Annotated[
+        str, typer.Option(help="usual, or harder: clutter, crossed, side, occluded, photographed")
+    ] = "usual",
 ) -> None:
     """Make synthetic people in two garments each, with exact ground truth."""
     with plain_errors():
@@ -179,7 +182,9 @@ def synth(
         from leffa.synth.pairs import write_pairs
 
         with progress_bar() as report:
-            write_pairs(count, seed, out, height, width, lambda done, total: report("pairs", done, total))
+            write_pairs(
+                count, seed, out, height, width, lambda done, total: report("pairs", done, total), kind
+            )
     console.print(f"{count} pairs in {escape(str(out))}", soft_wrap=True, highlight=False)
 
 

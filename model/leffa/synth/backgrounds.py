@@ -20,7 +20,7 @@ def random_background(rng: np.random.Generator, height: int, width: int) -> np.n
     scene = SCENES[rng.integers(len(SCENES))]
     canvas = np.empty((height, width, 3), np.uint8)
     scene(rng, canvas)
-    return _photographed(rng, canvas)
+    return through_a_lens(rng, canvas)
 
 
 def studio(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -241,8 +241,8 @@ SCENES: list[Callable[[np.random.Generator, Canvas], None]] = [
 # ---- light and lens
 
 
-def _photographed(rng: np.random.Generator, canvas: Canvas) -> np.ndarray:
-    """Return the scene out of focus by a random amount, unevenly lit, with some stain and grain."""
+def through_a_lens(rng: np.random.Generator, canvas: Canvas) -> np.ndarray:
+    """Return float32 in 0..1: out of focus by a random amount, unevenly lit, with some stain and grain."""
     height, width = canvas.shape[:2]
     draw = rng.random()
     if draw > 0.35:

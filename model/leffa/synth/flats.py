@@ -13,6 +13,7 @@ from leffa.synth.cloth import cloth_at, cloth_colours
 from leffa.synth.garments import SKIRT_TOP, Garment, Piece, column_min, pieces
 from leffa.synth.labels import block_mean, normalised
 from leffa.synth.render import Fragments, Frame, Layer, Paint, downsample
+from leffa.synth.snapshots import Snapshot, lay_down
 from leffa.synth.textures import fold_bump
 
 SHOULDER = np.array([0.165, 0.60])
@@ -51,6 +52,7 @@ class Style:
     folds: float
     shadow: float
     side: float  # -1..1, from where light falls
+    snapshot: Snapshot | None = None  # photographed by hand, not in a studio
 
 
 def random_style(rng: np.random.Generator) -> Style:
@@ -83,7 +85,10 @@ def make_flat(garment: Garment, style: Style, height: int, width: int, supersamp
     layers = _flat_layers(garment, cut, placement, style)
     frame.draw(layers, _Picture(supersample))
     colours, cloth_uv = _shade(frame, layers, cut)
-    image = _on_ground(colours, frame.layer > 0, style, height * supersample)
+    if style.snapshot is None:
+        image = _on_ground(colours, frame.layer > 0, style, height * supersample)
+    else:
+        image = lay_down(style.snapshot, colours, frame.layer > 0, cloth_uv, supersample)
     mask = downsample((frame.layer > 0)[..., None].astype(np.float32), supersample)[..., 0] >= 0.5
     small = cv2.GaussianBlur(downsample(image, supersample).astype(np.float32), (0, 0), 0.4 * height / 256)
     picture = (np.clip(small, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -13,6 +13,7 @@ import numpy as np
 
 from leffa.errors import BadFolder
 from leffa.preprocess.agnostic_mask import agnostic_mask
+from leffa.synth.kinds import find_kind
 from leffa.synth.sampling import SynthPair, sample
 
 __all__ = ["SynthPair", "contact_sheet", "flow_psnr", "sample", "warp", "write_pair", "write_pairs"]
@@ -29,20 +30,22 @@ def write_pairs(
     height: int = 256,
     width: int = 192,
     progress: Callable[[int, int], None] | None = None,
+    kind: str = "usual",
 ) -> list[Path]:
     """Write `count` pairs of seeds seed, seed + 1, .. and a contact sheet `sheet.jpg`; returns the folders.
 
     Every folder appears complete or not at all. `progress(done, count)` is called after each pair.
-    Raises BadFolder if `out_dir` holds anything already.
+    Raises BadFolder if `out_dir` holds anything already, BadParameter for an unknown kind.
     """
+    find_kind(kind)
     out_dir = Path(out_dir)
     _refuse_used(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     digits = max(4, len(str(count - 1)))
     folders, rows = [], []
     for index in range(count):
-        pair = sample(seed + index, height, width, supersample=2)
-        folders.append(write_pair(pair, seed + index, out_dir / f"{index:0{digits}d}"))
+        pair = sample(seed + index, height, width, supersample=2, kind=kind)
+        folders.append(write_pair(pair, seed + index, kind, out_dir / f"{index:0{digits}d}"))
         if index < SHEET_ROWS:
             rows.append(sheet_row(pair))
         if progress is not None:
@@ -59,7 +62,7 @@ def _refuse_used(out_dir: Path) -> None:
         )
 
 
-def write_pair(pair: SynthPair, seed: int, folder: Path) -> Path:
+def write_pair(pair: SynthPair, seed: int, kind: str, folder: Path) -> Path:
     """Write one pair into a temporary folder beside `folder`, then rename it."""
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -78,7 +81,7 @@ def write_pair(pair: SynthPair, seed: int, folder: Path) -> Path:
         _write_image(unfinished / f"{name}.png", image)
     np.savez_compressed(unfinished / "flow.npz", flow=pair.flow.astype(np.float16))
     keypoints = [[round(float(v), 2) for v in row] for row in pair.keypoints]
-    meta = {"garment_type": pair.garment_type, "seed": seed, "keypoints": keypoints}
+    meta = {"garment_type": pair.garment_type, "kind": kind, "seed": seed, "keypoints": keypoints}
     (unfinished / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
     return unfinished.rename(folder)
 

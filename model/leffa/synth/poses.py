@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 ARM_POSES = ("relaxed", "spread", "hips", "bent", "raised", "crossed", "clasped", "pocket")
 ARM_ODDS = (0.34, 0.13, 0.11, 0.11, 0.06, 0.08, 0.09, 0.08)
+SIDEWAYS = (35.0, 80.0)  # degrees of yaw, to either side
+FACING = 35.0  # degrees of yaw up to which arms in front of the trunk are seen
 CHILD = {
     "Arm": "ForeArm", "ForeArm": "Hand", "Hand": "HandMiddle1", "UpLeg": "Leg", "Leg": "Foot",
 }  # fmt: skip
@@ -35,6 +37,24 @@ def random_pose(rng: np.random.Generator) -> Pose:
         directions |= {side + bone: d for bone, d in leg_directions(rng, walking, sign).items()}
     angles = np.radians(rng.normal(0, (2.5, 4, 12, 5, 4)))
     return Pose(directions, _random_yaw(rng), angles[0], angles[1], (angles[2], angles[3], angles[4]))
+
+
+def cross_arms(rng: np.random.Generator, pose: Pose) -> Pose:
+    """The pose with both arms crossed or clasped before the trunk, and the trunk towards the camera."""
+    kind = str(rng.choice(["crossed", "clasped"]))
+    arms = {
+        side + bone: direction
+        for side, sign in (("Left", 1.0), ("Right", -1.0))
+        for bone, direction in arm_directions(rng, kind, sign).items()
+    }
+    facing = math.radians(rng.uniform(-FACING, FACING))
+    yaw = pose.yaw if abs(pose.yaw) <= math.radians(FACING) else facing
+    return replace(pose, directions=pose.directions | arms, yaw=yaw)
+
+
+def turn_aside(rng: np.random.Generator, pose: Pose) -> Pose:
+    """The pose turned to the left or the right, never to the back."""
+    return replace(pose, yaw=math.radians(rng.choice([-1, 1]) * rng.uniform(*SIDEWAYS)))
 
 
 def _arm_pair(rng: np.random.Generator) -> tuple[str, str]:

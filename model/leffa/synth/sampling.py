@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -10,7 +12,9 @@ import numpy as np
 from leffa.synth.backgrounds import random_background
 from leffa.synth.bodies import load_assets
 from leffa.synth.flats import make_flat, random_style
+from leffa.synth.kinds import find_kind
 from leffa.synth.labels import centre
+from leffa.synth.occluders import conceal
 from leffa.synth.outfits import random_outfits
 from leffa.synth.render import Finish, cast_shadow, downsample, random_finish, shade
 from leffa.synth.scene import (
@@ -47,23 +51,33 @@ class SynthPair:
     source_garment_mask: np.ndarray
 
 
-def sample(seed: int, height: int = 256, width: int = 192, supersample: int = 1) -> SynthPair:
-    """The pair of a seed: the same seed and size always give the same bytes."""
-    outfit_rng, scene_rng, place_rng, flat_rng = (
-        np.random.default_rng([seed, stream]) for stream in range(4)
+def sample(
+    seed: int, height: int = 256, width: int = 192, supersample: int = 1, kind: str = "usual"
+) -> SynthPair:
+    """The pair of a seed: the same seed, size and kind always give the same bytes.
+
+    A pair of another kind is the usual one of its seed with one thing changed. Raises BadParameter for an
+    unknown kind.
+    """
+    change = find_kind(kind)
+    outfit_rng, scene_rng, place_rng, flat_rng, kind_rng = (
+        np.random.default_rng([seed, stream]) for stream in range(5)
     )
     garment_type, source, target = random_outfits(outfit_rng)
-    scene = random_scene(scene_rng, garment_type, height * supersample, width * supersample)
+    size = height * supersample, width * supersample
+    scene = random_scene(scene_rng, garment_type, *size, partial(change.pose, kind_rng))
     parts, _, points = draw_body(scene)
     extras = draw_extras(scene)
     worn = [dress(scene, outfit, extras) for outfit in (source, target)]
-    style = [random_style(flat_rng), random_style(flat_rng)]
+    style = [change.style(kind_rng, random_style(flat_rng)) for _ in range(2)]
     flats = [
         make_flat(o.tried, s, height, width, supersample)
         for o, s in zip((source, target), style, strict=True)
     ]
-    backdrop = _backdrop(place_rng, scene, worn, height, width)
+    behind = partial(change.background, kind_rng)
+    backdrop = _backdrop(place_rng, scene, worn, height, width, behind)
     finish = random_finish(place_rng)
+    conceal(change.front(kind_rng, scene, [w.frame for w in worn]), scene, worn, parts, points)
     pictures = [_photograph(w, scene, backdrop, finish, supersample) for w in worn]
     flows = [garment_flow(w, flat, supersample) for w, flat in zip(worn, flats, strict=True)]
     points[:, :2] /= supersample
@@ -88,10 +102,15 @@ def sample(seed: int, height: int = 256, width: int = 192, supersample: int = 1)
 
 
 def _backdrop(
-    rng: np.random.Generator, scene: Scene, worn: list[Worn], height: int, width: int
+    rng: np.random.Generator,
+    scene: Scene,
+    worn: list[Worn],
+    height: int,
+    width: int,
+    change: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """The background with the shadow of both outfits, so that the two pictures share it exactly."""
-    background = random_background(rng, height, width)
+    """The changed background with the shadow of both outfits, so that the two pictures share it exactly."""
+    background = change(random_background(rng, height, width))
     outline = silhouette(*(w.frame for w in worn))
     size = (scene.camera.width, scene.camera.height)
     if background.shape[:2] != outline.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,9 +54,11 @@ class Worn:
     tried: dict[int, Piece]  # layer number -> piece
 
 
-def random_scene(rng: np.random.Generator, garment_type: str, height: int, width: int) -> Scene:
-    """A random person, pose, camera, lamp and accessories; sizes in rendered pixels."""
-    person, pose = random_person(rng), random_pose(rng)
+def random_scene(
+    rng: np.random.Generator, garment_type: str, height: int, width: int, change: Callable[[Pose], Pose]
+) -> Scene:
+    """A random person, pose as changed, camera, lamp and accessories; sizes in rendered pixels."""
+    person, pose = random_person(rng), change(random_pose(rng))
     rest, joints = rest_shape(person.code)
     body = pose_body(rest, joints, pose)
     framing = str(rng.choice(FRAMINGS, p=FRAMING_ODDS[garment_type]))
