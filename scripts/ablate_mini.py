@@ -6,6 +6,7 @@ python scripts/ablate_mini.py pairs
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,17 +19,35 @@ from torch.nn import functional as F
 
 from leffa.cli.console import plain_errors, progress_bar
 from leffa.device import pick_device
+from leffa.diffusion.attention import AttentionTap
 from leffa.evaluation.report import HEADLINE, evaluate
 from leffa.mini.landmarks import LandmarkDetector
 from leffa.mini.model import MiniModel
 from leffa.mini.nets import HEIGHT, WIDTH, Layers, Mini, Readout
 from leffa.mini.parser import WEIGHTS, Parser
+from leffa.mini.readout import read_attention
 from leffa.mini.scenes import Conditions
 from leffa.tryon import TryOn
 
 
+class Attentive(MiniModel):
+    """The flow read off the attention alone, as in the paper."""
+
+    def _read(self, tap: AttentionTap, seen: Conditions) -> Readout:
+        return read_attention(self._nets.head, tap)
+
+
+class Laid(MiniModel):
+    """The flow from layout coordinates alone."""
+
+    def _read(self, tap: AttentionTap, seen: Conditions) -> Readout:
+        readout = read_attention(self._nets.head, tap)
+        flow = F.interpolate(self._layout_flow(seen), readout.flow.shape[-2:], mode="bilinear")
+        return replace(readout, flow=flow)
+
+
 class Unrefined(MiniModel):
-    """The flow read off the attention, mask and shade as the head reads them, no refiner."""
+    """The flow as read, mask and shade as the head reads them, no refiner."""
 
     def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
         large = (F.interpolate(values, (HEIGHT, WIDTH), mode="bilinear") for values in vars(readout).values())
@@ -53,19 +72,21 @@ class Decoded(Unrefined):
 
 
 class Unmoved(MiniModel):
-    """The refiner's layers over the flow as the attention has it."""
+    """The refiner's layers over the flow as read."""
 
     def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
         layers, refined = super()._join(readout, decoded, seen)
         flow = F.interpolate(readout.flow, (HEIGHT, WIDTH), mode="bilinear")
-        return layers, Readout(flow, refined.mask_logit, refined.shade)
+        return layers, replace(refined, flow=flow)
 
 
 VARIANTS = {
     "as it is": MiniModel,
+    "flow of the attention alone": Attentive,
+    "flow of layout coordinates alone": Laid,
     "refiner moves no flow": Unmoved,
     "no refiner": Unrefined,
-    "no flow read-out, no refiner": Decoded,
+    "no flow, no refiner": Decoded,
 }
 
 

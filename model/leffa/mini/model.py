@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from leffa.device import AUTO, pick_device
+from leffa.diffusion.attention import AttentionTap
 from leffa.diffusion.pipeline import LeffaPipeline, PipelineOutput
 from leffa.errors import UnsupportedWeights
 from leffa.mini import DEFAULT_GUIDANCE, DEFAULT_STEPS
@@ -32,13 +34,22 @@ from leffa.mini.nets import (
 )
 from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
 from leffa.mini.parser import Parser
-from leffa.mini.readout import read_attention, refine, render
+from leffa.mini.readout import agreed, read_attention, refine, render
 from leffa.mini.scenes import Conditions, garment_half, look, person_half
 from leffa.preprocess.garment import PreparedGarment
 from leffa.preprocess.masks import MaskLayers, mask_layers
 from leffa.preprocess.recall import LastAnswer
 from leffa.preprocess.window import Window
-from leffa.tryon import MaskRequest, Parameters, Preview, Progress, Restored, Scene, TryOnRequest
+from leffa.tryon import (
+    GARMENT_TYPES,
+    MaskRequest,
+    Parameters,
+    Preview,
+    Progress,
+    Restored,
+    Scene,
+    TryOnRequest,
+)
 
 
 class MiniModel:
@@ -119,7 +130,7 @@ class MiniModel:
         """Read flow and layers, then render the window at the photo's own resolution."""
         seen: Conditions = scene.conditions
         assert generated.tap is not None
-        layers, readout = self._join(read_attention(self._nets.head, generated.tap), generated.images, seen)
+        layers, readout = self._join(self._read(generated.tap, seen), generated.images, seen)
         window = seen.window
         photo = window.cut(request.person, window.height, window.width, cv2.INTER_AREA)
         mask = window.cut(seen.photo_mask, window.height, window.width, cv2.INTER_NEAREST)
@@ -135,13 +146,30 @@ class MiniModel:
             flow=_over_photo(flow[0].permute(1, 2, 0).cpu().numpy(), window, request.person.shape),
         )
 
+    def _read(self, tap: AttentionTap, seen: Conditions) -> Readout:
+        """The attention's reading, its flow agreed with that of layout coordinates."""
+        silhouette = self._map(seen.garment.alpha)
+        return agreed(read_attention(self._nets.head, tap), self._layout_flow(seen), silhouette)
+
+    def _layout_flow(self, seen: Conditions) -> Tensor:
+        body = (
+            self._numbers(values) for values in (seen.labels, seen.parts, seen.silhouette, seen.keypoints)
+        )
+        kind = torch.tensor([GARMENT_TYPES.index(seen.garment_type)], device=self.device)
+        flow: Tensor = self._nets.layout(*body, self._cut_out(seen), kind)
+        return flow
+
     def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
         """The layers of the answer at the native size, and the reading that they go with."""
         return refine(
             self._nets.refiner, readout, decoded=decoded, photo=self._picture(seen.photo),
             cloth=self._map(seen.cloth), mask=self._map(seen.mask), densepose=self._densepose(seen),
-            garment=torch.cat([self._picture(seen.garment.rgb), self._map(seen.garment.alpha)], 1),
+            garment=self._cut_out(seen),
         )[-1]  # fmt: skip
+
+    def _cut_out(self, seen: Conditions) -> Tensor:
+        """The garment [1, 4, H, W] 0..1 as RGB and silhouette."""
+        return torch.cat([self._picture(seen.garment.rgb), self._map(seen.garment.alpha)], 1)
 
     def _source(self, seen: Conditions) -> Tensor:
         """The garment's own picture [1, 3, h, w] 0..1, no finer than the photo can show."""
@@ -157,8 +185,11 @@ class MiniModel:
             / 255
         )
 
+    def _numbers(self, values: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)[None]
+
     def _map(self, values: NDArray[np.bool_] | NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)[None, None].float()
+        return self._numbers(values)[None].float()
 
     def _densepose(self, seen: Conditions) -> Tensor:
         return torch.from_numpy(PART_COLOURS[seen.parts]).to(self.device).permute(2, 0, 1)[None]

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from leffa.diffusion.unets import build_unets
 from leffa.files import whole_file
+from leffa.mini.layout import LayoutFlow
 
 HEIGHT, WIDTH = 256, 192
 LATENT_SCALE = 8
@@ -88,13 +89,15 @@ def _start_silent(layer: nn.Module) -> None:
 class Readout:
     """Where every pixel's cloth comes from and how it looks. All float.
 
-    flow: [B, 2, h, w] into the garment, -1..1 · mask_logit: [B, 1, h, w] · shade: [B, 1, h, w] log gain.
+    flow: [B, 2, h, w] into the garment, -1..1 · mask_logit: [B, 1, h, w] · shade: [B, 1, h, w] log gain ·
+    doubt: [B, 2, h, w] what to add to the flow to have it as the attention alone reads it.
     The head reads them at four times the latent grid, the refiner corrects them at the native size.
     """
 
     flow: Tensor
     mask_logit: Tensor
     shade: Tensor
+    doubt: Tensor
 
 
 class Head(nn.Module):
@@ -114,7 +117,7 @@ class Head(nn.Module):
         # Neighbouring values leave one convolution as separate channels: without smoothing, texture frays.
         correction = F.avg_pool2d(0.25 * torch.tanh(maps[:, 2:]), 5, 1, 2, count_include_pad=False)
         fine = F.interpolate(flow.float(), scale_factor=4, mode="bilinear") + correction
-        return Readout(fine, maps[:, :1], maps[:, 1:2].clamp(-1.5, 0.7))
+        return Readout(fine, maps[:, :1], maps[:, 1:2].clamp(-1.5, 0.7), torch.zeros_like(fine))
 
 
 @dataclass
@@ -140,7 +143,7 @@ class Refiner(nn.Module):
     """
 
     CHANNELS_IN = 17
-    COARSE_IN = 6
+    COARSE_IN = 8
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -172,7 +175,7 @@ class Refiner(nn.Module):
         flow, mask_logit, shade = reading.flow, reading.mask_logit, reading.shade
         joined = torch.cat([photo, cloth, mask, parts, decoded, warped, mask_logit / 4, shade], 1)
         fine = self.stem(F.pixel_unshuffle(joined, 4))
-        fine = fine + self.coarse_stem(F.avg_pool2d(torch.cat([flow, reach], 1), 4))
+        fine = fine + self.coarse_stem(F.avg_pool2d(torch.cat([flow, reach, reading.doubt], 1), 4))
         middle = self.down1(fine)
         coarse = self.down2(middle)
         coarse = coarse + _twice(self.up0(self.down3(coarse)), coarse)
@@ -191,7 +194,7 @@ class Refiner(nn.Module):
             keep=1 - mask * (1 - torch.sigmoid(2 + 4 * keep) * (1 - cloth)),
             fill=(decoded + fill).clamp(0, 1),
         )
-        return layers, Readout(flow, mask_logit, shades.mean(1, keepdim=True))
+        return layers, Readout(flow, mask_logit, shades.mean(1, keepdim=True), reading.doubt)
 
 
 def _twice(coarse: Tensor, like: Tensor) -> Tensor:
@@ -215,6 +218,7 @@ class Mini(nn.Module):
         self.unet_encoder: UNet2DConditionModel = reference_unet
         self.unet: UNet2DConditionModel = unet
         self.head = Head()
+        self.layout = LayoutFlow()
         self.refiner = Refiner()
         self.latent_std: Tensor
         self.register_buffer("latent_std", torch.ones(()))

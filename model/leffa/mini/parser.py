@@ -21,17 +21,14 @@ from torch.nn import functional as F
 
 from leffa.errors import Finding, NoGarment, UnsupportedWeights
 from leffa.mini.landmarks import LandmarkDetector, Pose
+from leffa.mini.limbs import KEYPOINTS, LIMBS, body_maps
 from leffa.preprocess.agnostic_mask import clothing_mask
 from leffa.preprocess.window import fit_window
 
 HEIGHT, WIDTH = 256, 192
-LABELS, PARTS, KEYPOINTS = 18, 25, 17
+LABELS, PARTS = 18, 25
 HEAT_STRIDE: Final = 4
 HEAT_SIGMA: Final = 6.0  # pixels of the HEIGHT x WIDTH picture
-MID_SHOULDER, MID_HIP = 17, 18
-# Pairs of keypoints: shoulders, hips, trunk, neck, then left and right upper arm, forearm, thigh, shin.
-LIMBS: Final = ((5, 6), (11, 12), (MID_SHOULDER, MID_HIP), (0, MID_SHOULDER), (5, 7), (6, 8), (7, 9), (8, 10),
-                (11, 13), (12, 14), (13, 15), (14, 16))  # fmt: skip
 FINEST: Final = 1024  # pixels of the longer side at which labels are decided; larger photos repeat them
 WEIGHTS: Final = Path(__file__).parent / "weights" / "leffa-mini-parser.safetensors"
 
@@ -139,9 +136,7 @@ class Parser:
         window = fit_window(pose.box, height, width, WIDTH / HEIGHT)
         picture = window.cut(image, HEIGHT, WIDTH, cv2.INTER_AREA)
         silhouette = window.cut(pose.person_mask, HEIGHT, WIDTH, cv2.INTER_AREA)
-        keypoints = pose.keypoints.copy()
-        keypoints[:, :2] -= (window.left, window.top)
-        keypoints[:, :2] *= (WIDTH / window.width, HEIGHT / window.height)
+        keypoints = window.points(pose.keypoints, HEIGHT, WIDTH)
         logits = self._net(*net_inputs(picture[None], silhouette[None], keypoints[None]))
         # Upsampled before the decision: borders between labels stay smooth on large photos.
         maps = [_decide(part[0], window.height, window.width) for part in logits]
@@ -182,7 +177,8 @@ def net_inputs(
     """
     picture = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
     silhouette = torch.from_numpy(np.ascontiguousarray(silhouettes))[:, None].float()
-    body = _body_maps(torch.from_numpy(keypoints), *pictures.shape[1:3])
+    height, width = pictures.shape[1:3]
+    body = body_maps(torch.from_numpy(keypoints), height, width, HEAT_STRIDE, HEAT_SIGMA)
     return picture, silhouette, body
 
 
@@ -196,35 +192,6 @@ def load_net(path: Path) -> ParserNet:
 def save_net(net: ParserNet, path: Path) -> None:
     """Write the weights as fp16 safetensors."""
     save_file({key: value.half().contiguous() for key, value in net.state_dict().items()}, path)
-
-
-def _body_maps(keypoints: Tensor, height: int, width: int) -> Tensor:
-    """A bell at every keypoint and a ridge along every limb: [B, 17 + 12, height/4, width/4], 0..1.
-
-    Both are as high as the detector is confident.
-    """
-    y = (torch.arange(height // HEAT_STRIDE) + 0.5) * HEAT_STRIDE
-    x = (torch.arange(width // HEAT_STRIDE) + 0.5) * HEAT_STRIDE
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # [h, w, 2]
-    ends = torch.cat([keypoints, _middles(keypoints)], 1)  # [B, 19, 3]
-    starts, stops = (ends[:, [limb[side] for limb in LIMBS]] for side in (0, 1))
-    bells = torch.exp(-_squared_distance(grid, keypoints, keypoints) / (2 * HEAT_SIGMA**2))
-    ridges = torch.exp(-_squared_distance(grid, starts, stops) / (2 * HEAT_SIGMA**2))
-    confidence = torch.cat([keypoints[..., 2], torch.minimum(starts[..., 2], stops[..., 2])], 1)
-    return torch.cat([bells, ridges], 1) * confidence[..., None, None]
-
-
-def _middles(keypoints: Tensor) -> Tensor:
-    """Between the shoulders and between the hips: [B, 2, 3]."""
-    return torch.stack([keypoints[:, 5:7].mean(1), keypoints[:, 11:13].mean(1)], 1)
-
-
-def _squared_distance(grid: Tensor, starts: Tensor, stops: Tensor) -> Tensor:
-    """From every point of `grid` [h, w, 2] to N segments [B, N, 2+]: [B, N, h, w]."""
-    along = (stops - starts)[..., None, None, :2]
-    away = grid - starts[..., None, None, :2]  # [B, N, h, w, 2]
-    share = (away * along).sum(-1) / along.square().sum(-1).clamp(min=1e-6)
-    return (away - share.clamp(0, 1)[..., None] * along).square().sum(-1)
 
 
 def _decide(logits: Tensor, height: int, width: int) -> NDArray[np.uint8]:

@@ -5,12 +5,15 @@ Used with the same tensors in training (cached) and in :mod:`leffa.mini.model` (
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from leffa.diffusion.attention import AttentionTap
 from leffa.diffusion.flow import flow_from_attention, warp
+from leffa.mini.layout import reach
 from leffa.mini.nets import HEIGHT, LATENT_SCALE, WIDTH, Head, Layers, Readout, Refiner, compose
 
 STRIP = 512  # rows rendered at a time
@@ -23,6 +26,18 @@ def read_attention(head: Head, tap: AttentionTap) -> Readout:
     assert tap.query is not None and tap.reference_key is not None and tap.hidden_states is not None
     flow = flow_from_attention(tap.query, tap.reference_key, HEIGHT // LATENT_SCALE, WIDTH // LATENT_SCALE)
     return head(tap.hidden_states, flow)
+
+
+def agreed(readout: Readout, flow: Tensor, silhouette: Tensor) -> Readout:
+    """The reading with the mean of its flow and another, [B, 2, any, any]: they err in different places.
+
+    Where the other looks beside the garment, silhouette [B, 1, H, W] 0..1, it alone is believed: attention
+    must look at something and cannot say that there is no cloth.
+    """
+    other = F.interpolate(flow, readout.flow.shape[-2:], mode="bilinear")
+    cloth = F.grid_sample(silhouette, other.permute(0, 2, 3, 1), align_corners=False) > 0.5
+    both = torch.where(cloth, (readout.flow + other) / 2, other)
+    return replace(readout, flow=both, doubt=readout.flow - both)
 
 
 def refine(
@@ -47,26 +62,6 @@ def refine(
         rounds.append((layers, after))
         before = after
     return rounds
-
-
-def reach(silhouette: Tensor) -> Tensor:
-    """How far every pixel is from the silhouette's left, right, upper and lower end, in its row or column.
-
-    silhouette [B, 1, H, W] 0..1 → [B, 4, H, W]: 1 is half the picture, negative beyond the end. Rows and
-    columns without silhouette take the ends of the whole.
-    """
-    inside = silhouette > 0.5
-    ends = []
-    for dim, size in ((3, silhouette.shape[3]), (2, silhouette.shape[2])):
-        shape = [1, 1, 1, 1]
-        shape[dim] = size
-        at = ((2 * torch.arange(size, device=silhouette.device) + 1) / size - 1).view(shape)
-        first = torch.where(inside, at, torch.inf).amin(dim, keepdim=True)
-        last = torch.where(inside, at, -torch.inf).amax(dim, keepdim=True)
-        first = torch.where(first.isinf(), first.amin((2, 3), keepdim=True), first).clamp(-1, 1)
-        last = torch.where(last.isinf(), last.amax((2, 3), keepdim=True), last).clamp(-1, 1)
-        ends += [at - first, last - at]
-    return torch.cat([end.expand_as(silhouette) for end in ends], 1)
 
 
 def render(layers: Layers, flow: Tensor, photo: Tensor, garment: Tensor, mask: Tensor) -> Tensor:

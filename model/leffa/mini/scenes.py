@@ -37,15 +37,19 @@ class Seen(NamedTuple):
 class Dressing:
     """The person's half of what generation and restoring need, at the native size unless said.
 
-    window: the part of the photo; photo uint8 [H, W, 3]; mask, cloth bool [H, W]; parts uint8 [H, W];
-    photo_mask: uint8 0/255 at the photo's size.
+    window: the part of the photo; photo uint8 [H, W, 3]; mask, cloth bool [H, W]; labels, parts uint8 [H, W];
+    silhouette uint8 [H, W] 0..255; keypoints float32 [17, 3]; photo_mask: uint8 0/255 at the photo's size.
     """
 
+    garment_type: str
     window: Window
     photo: Picture
     mask: Mask
     cloth: Mask
+    labels: Picture
     parts: Picture
+    silhouette: Picture
+    keypoints: NDArray[np.float32]
     photo_mask: Picture
 
 
@@ -83,11 +87,17 @@ def person_half(request: TryOnRequest | MaskRequest, seen: Seen) -> Dressing:
         piece = window.cut(own, window.height, window.width, cv2.INTER_NEAREST)
         photo_mask = window.paste(np.zeros_like(own), piece)
     return Dressing(
+        garment_type=request.garment_type,
         window=window,
         photo=window.cut(request.person, HEIGHT, WIDTH, cv2.INTER_AREA),
         mask=mask,
         cloth=clothing_mask(labels, request.garment_type),
+        labels=labels,
         parts=parts,
+        silhouette=(window.cut(seen.pose.person_mask, HEIGHT, WIDTH, cv2.INTER_AREA) * 255)
+        .round()
+        .astype(np.uint8),
+        keypoints=window.points(seen.pose.keypoints, HEIGHT, WIDTH),
         photo_mask=photo_mask,
     )
 

@@ -31,6 +31,12 @@ class Window:
             return piece
         return cv2.resize(piece, (width, height), interpolation=interpolation)
 
+    def points(self, points: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+        """Picture points [N, 2 or more] of x, y and whatever, as pixels of the content at height x width."""
+        moved = points.copy()
+        moved[:, :2] = (points[:, :2] - (self.left, self.top)) * (width / self.width, height / self.height)
+        return moved
+
     def paste(self, picture: NDArray[Any], piece: NDArray[Any]) -> NDArray[Any]:
         """A copy of `picture` with the window's content replaced by `piece` [height, width, …]."""
         answer = picture.copy()

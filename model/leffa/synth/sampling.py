@@ -11,7 +11,8 @@ import numpy as np
 
 from leffa.synth.backgrounds import random_background
 from leffa.synth.bodies import load_assets
-from leffa.synth.flats import make_flat, random_style
+from leffa.synth.flats import Placement, make_flat, random_style
+from leffa.synth.garments import Garment
 from leffa.synth.kinds import find_kind
 from leffa.synth.labels import centre
 from leffa.synth.occluders import conceal
@@ -27,6 +28,15 @@ from leffa.synth.scene import (
     random_scene,
     silhouette,
 )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a pair was drawn from; of two, the first belongs to `person`, the second to `target`."""
+
+    scene: Scene  # as rendered: sizes times the supersampling
+    garments: tuple[Garment, Garment]
+    placements: tuple[Placement, Placement]  # in the flat pictures
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class SynthPair:
     garment_mask: np.ndarray  # 0 no garment, 1 cloth that the flat shows, 2 cloth that it does not show
     source_flow: np.ndarray  # the same for `person` and `source_garment`
     source_garment_mask: np.ndarray
+    origin: Origin
 
 
 def sample(
@@ -98,6 +109,7 @@ def sample(
         garment_mask=flows[1][1],
         source_flow=flows[0][0],
         source_garment_mask=flows[0][1],
+        origin=Origin(scene, (source.tried, target.tried), (flats[0].placement, flats[1].placement)),
     )
 
 

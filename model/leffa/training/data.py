@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.progress import track
 
-from leffa.errors import BadFolder
+from leffa.errors import BadFolder, LeffaError
 from leffa.files import whole_file
+from leffa.mini.landmarks import LandmarkDetector
 from leffa.preprocess.garment import prepare_garment
 from leffa.tryon import GARMENT_TYPES
 
@@ -23,14 +25,22 @@ UNTOUCHED = (
     "person", "target", "labels", "target_labels", "parts", "keypoints", "garment_mask", "source_garment_mask"
 )  # fmt: skip
 
+WAY_BACK = {
+    "person": "target", "target": "person", "labels": "target_labels", "garment": "source_garment",
+    "garment_alpha": "source_garment_alpha", "garment_mask": "source_garment_mask", "flow": "source_flow",
+    "flat_layout": "source_flat_layout", "found_keypoints": "found_target_keypoints",
+    "found_silhouette": "found_target_silhouette",
+}  # fmt: skip
+
 
 def draw_shards(folder: Path, count: int, seed: int, height: int, width: int, workers: int = 2) -> None:
     """Draw pairs seed … seed+count-1 into `folder/train-NNN.npz` (existing shards are kept).
 
     Arrays are stacked over the pairs: those of ``leffa.synth.SynthPair`` as they are (UNTOUCHED), garment and
     source_garment cut out and framed by ``prepare_garment`` with their silhouettes, flow and source_flow
-    float16 [N, H/2, W/2, 2] (every second pixel, NaN where there is none), garment_type as an index into
-    GARMENT_TYPES.
+    float16 [N, H/2, W/2, 2] (every second pixel, NaN where there is none), layout, flat_layout and
+    source_flat_layout as ``leffa.synth.layout`` says, float16, garment_type as an index into GARMENT_TYPES,
+    and what the detector finds in person and target: keypoints [N, 17, 3], silhouette uint8 [N, H, W].
     """
     folder.mkdir(parents=True, exist_ok=True)
     starts = [start for start in range(0, count, SHARD) if not _shard(folder, start).exists()]
@@ -63,15 +73,10 @@ def load_shards(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     return {name: np.concatenate(column) for name, column in columns.items()}
 
 
-def both_directions(shard: Path) -> dict[str, np.ndarray]:
-    """A shard's pairs, person → target, and behind them the same people the other way round."""
-    there = {
-        "person": "target", "target": "person", "labels": "target_labels", "garment": "source_garment",
-        "garment_alpha": "source_garment_alpha", "flow": "source_flow", "garment_mask": "source_garment_mask",
-        "parts": "parts", "keypoints": "keypoints", "garment_type": "garment_type",
-    }  # fmt: skip
+def both_directions(shard: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """The named arrays of a shard, person → target, and behind them the same people the other way round."""
     with np.load(shard) as stored:
-        return {name: np.concatenate([stored[name], stored[back]]) for name, back in there.items()}
+        return {name: np.concatenate([stored[name], stored[WAY_BACK.get(name, name)]]) for name in names}
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -87,28 +92,45 @@ def _shard(folder: Path, start: int) -> Path:
 def _draw_shard(path: Path, seed: int, count: int, height: int, width: int) -> None:
     from leffa.synth.pairs import sample
 
+    detector = LandmarkDetector()
     pairs = (sample(seed + index, height, width) for index in range(count))
     columns: dict[str, list[np.ndarray]] = {}
     for pair in pairs:
-        for name, array in _prepared(pair).items():
+        for name, array in _prepared(pair, detector).items():
             columns.setdefault(name, []).append(array)
     arrays = {name: np.stack(column) for name, column in columns.items()}
     write_arrays(path, arrays)
 
 
-def _prepared(pair: SynthPair) -> dict[str, np.ndarray]:
+def _prepared(pair: SynthPair, detector: LandmarkDetector) -> dict[str, np.ndarray]:
     """One pair's arrays, its garments cut out and framed as at inference, the flows following."""
+    from leffa.synth.layout import flat_layout, worn_layout
+
     height, width = pair.person.shape[:2]
     arrays = {name: getattr(pair, name) for name in UNTOUCHED}
-    for prefix in ("", "source_"):
+    for number, prefix in enumerate(("source_", "")):
         alpha = getattr(pair, f"{prefix}garment_alpha")
         flat = np.dstack([getattr(pair, f"{prefix}garment"), alpha])
         garment = prepare_garment(flat, height, width)
         arrays[f"{prefix}garment"] = garment.rgb
         arrays[f"{prefix}garment_alpha"] = (garment.alpha * 255).astype(np.uint8)
         arrays[f"{prefix}flow"] = _framed(getattr(pair, f"{prefix}flow"), garment.box).astype(np.float16)
+        cut, placement = pair.origin.garments[number], pair.origin.placements[number]
+        layout = flat_layout(cut, placement, garment.box, height, width)
+        arrays[f"{prefix}flat_layout"] = layout.astype(np.float16)
+    arrays["layout"] = worn_layout(pair.origin.scene).astype(np.float16)
+    arrays |= _found(detector, pair.person, "found_") | _found(detector, pair.target, "found_target_")
     arrays["garment_type"] = np.uint8(GARMENT_TYPES.index(pair.garment_type))
     return arrays
+
+
+def _found(detector: LandmarkDetector, picture: np.ndarray, prefix: str) -> dict[str, np.ndarray]:
+    """What the detector makes of a picture [H, W, 3]; zeros where it finds nobody."""
+    keypoints, silhouette = np.zeros((17, 3), np.float32), np.zeros(picture.shape[:2], np.uint8)
+    with suppress(LeffaError):
+        pose = detector.detect(picture)
+        keypoints, silhouette = pose.keypoints, (pose.person_mask * 255).round().astype(np.uint8)
+    return {f"{prefix}keypoints": keypoints, f"{prefix}silhouette": silhouette}
 
 
 def _framed(flow: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:

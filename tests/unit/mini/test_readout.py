@@ -54,7 +54,8 @@ def test_garment_over_kept_photo_over_fill() -> None:
 def test_an_untrained_refiner_leaves_the_reading_as_it_is() -> None:
     torch.manual_seed(0)
     flow = identity_flow()[:, :, ::2, ::2]
-    reading = Readout(flow, torch.randn(1, 1, *flow.shape[2:]), torch.zeros(1, 1, *flow.shape[2:]))
+    size = flow.shape[2:]
+    reading = Readout(flow, torch.randn(1, 1, *size), torch.zeros(1, 1, *size), torch.randn(1, 2, *size))
     picture, plane = torch.rand(1, 3, HEIGHT, WIDTH), torch.ones(1, 1, HEIGHT, WIDTH)
     rounds = readout.refine(
         Refiner(), reading, decoded=picture, photo=picture, cloth=plane, mask=plane, densepose=picture,
@@ -75,3 +76,18 @@ def test_reach_counts_from_the_ends_of_the_silhouette_in_each_row_and_column() -
     assert right[3, 3] == 0 and right[3, 2] == 0.25 and right[3, 5] < 0
     assert up[2, 3] == 0 and down[2, 3] == 0.75
     assert torch.equal(left[0], left[3])  # no silhouette in row 0: the whole's ends
+
+
+def test_two_readings_of_the_flow_meet_in_the_middle_but_beside_the_garment_attention_has_no_say() -> None:
+    size, plane = (1, 2, 16, 12), torch.zeros(1, 1, 16, 12)
+    attended = Readout(torch.full(size, 0.4), plane, plane, torch.zeros(size))
+    silhouette = torch.zeros(1, 1, 64, 48)
+    silhouette[..., 24:] = 1  # the right half
+    for other, expected in (
+        (0.2, 0.3),
+        (-0.2, -0.2),
+        (1.6, 1.6),
+    ):  # on the garment, beside it, out of the picture
+        both = readout.agreed(attended, torch.full((1, 2, 4, 3), other), silhouette)
+        assert torch.allclose(both.flow, torch.full(size, expected))
+        assert torch.allclose(both.flow + both.doubt, attended.flow)

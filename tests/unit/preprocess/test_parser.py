@@ -1,6 +1,7 @@
 """The parser keeps the photo's size, and its recipe makes it better in a few steps."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import torch
 from leffa.errors import UnsupportedWeights
 from leffa.mini.landmarks import Pose
 from leffa.mini.parser import LABELS, PARTS, Parser, ParserNet, net_inputs, save_net
-from leffa.synth.pairs import sample
-from leffa.training.disturb import KEYPOINT_MIRROR, PART_MIRROR, mirrored
+from leffa.training.data import draw_shards
+from leffa.training.disturb import KEYPOINT_MIRROR, PART_MIRROR, detected, mirrored, moved
 from leffa.training.loop import LoopConfig
 from leffa.training.recipes import mini_parser as recipe
 
@@ -19,25 +20,15 @@ SMALL = (8, 16, 24, 32)
 SEED = 7_100_000
 
 
-def found(pair, person_mask: np.ndarray | None = None) -> Pose:
-    mask = (pair.labels > 0).astype(np.float32) if person_mask is None else person_mask
-    return Pose(pair.keypoints.astype(np.float32), mask, 1.0)
-
-
 @pytest.fixture(scope="module")
-def pairs() -> list:
-    return [sample(SEED + index, 256, 192) for index in range(6)]
-
-
-@pytest.fixture(scope="module")
-def shards(pairs: list, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shards")
-    names = ("person", "target", "labels", "target_labels", "parts", "keypoints")
-    np.savez(
-        folder / "train-000.npz",
-        **{name: np.stack([getattr(pair, name) for pair in pairs]) for name in names},
-    )
+    draw_shards(folder, 6, SEED, 256, 192, workers=1)
     return folder
+
+
+def sample_of(people: dict[str, np.ndarray], index: int = 0) -> dict[str, np.ndarray]:
+    return {name: array[index] for name, array in people.items()}
 
 
 def test_maps_have_half_the_picture_and_all_classes() -> None:
@@ -75,19 +66,19 @@ def test_answers_have_the_photo_s_size(size: tuple[int, int]) -> None:
     assert labels.dtype == parts.dtype == np.uint8
 
 
-def test_mirroring_twice_changes_nothing(pairs: list) -> None:
-    pair = pairs[0]
-    person = {"picture": pair.person, "labels": pair.labels, "parts": pair.parts, "keypoints": pair.keypoints}
+def test_mirroring_twice_changes_nothing(shards: Path) -> None:
+    person = sample_of(recipe.load_people(shards))
     again = mirrored(mirrored(person))
     for name, array in person.items():
         np.testing.assert_allclose(again[name], array, atol=1e-4)
 
 
-def test_mirroring_swaps_left_and_right(pairs: list) -> None:
-    pair = next(pair for pair in pairs if (pair.labels == 14).any())
-    person = {"picture": pair.person, "labels": pair.labels, "parts": pair.parts, "keypoints": pair.keypoints}
+def test_mirroring_swaps_left_and_right(shards: Path) -> None:
+    people = recipe.load_people(shards)
+    person = sample_of(people, int((people["labels"] == 14).any((1, 2)).argmax()))
     other = mirrored(person)
-    assert ((other["labels"] == 15) == (pair.labels == 14)[:, ::-1]).all()
+    assert (person["labels"] == 14).any()
+    assert ((other["labels"] == 15) == (person["labels"] == 14)[:, ::-1]).all()
     assert sorted(PART_MIRROR) == list(range(25))
     assert sorted(KEYPOINT_MIRROR) == list(range(17))
 
@@ -99,6 +90,22 @@ def test_disturbed_samples_keep_shapes_and_ranges(shards: Path) -> None:
     assert batch["labels"].max() < LABELS and batch["parts"].max() < PARTS
     assert batch["silhouette"].min() >= 0 and batch["silhouette"].max() <= 1
     assert batch["keypoints"][..., 2].min() >= 0 and batch["keypoints"][..., 2].max() <= 1
+
+
+def test_a_real_detection_is_used_where_there_is_one_and_follows_the_framing(shards: Path) -> None:
+    people = recipe.load_people(shards)
+    assert people["found_keypoints"][..., 2].any(1).mean() > 0.5  # the detector knows drawn people, too
+    sample = next(
+        each for each in map(partial(sample_of, people), range(12)) if each["found_keypoints"].any()
+    )
+    rng = np.random.default_rng(0)
+    seen = [detected(sample, rng)["keypoints"] for _ in range(40)]
+    real = [np.array_equal(each, sample["found_keypoints"]) for each in seen]
+    assert 10 < sum(real) < 35
+    framed = moved(sample, np.random.default_rng(1))
+    apart = framed["found_keypoints"][:, :2] - framed["keypoints"][:, :2]
+    before = sample["found_keypoints"][:, :2] - sample["keypoints"][:, :2]
+    assert np.median(np.hypot(*apart.T)) < 2.5 * np.median(np.hypot(*before.T)) + 1
 
 
 def test_the_recipe_learns_and_resumes(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

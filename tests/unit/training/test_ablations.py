@@ -37,3 +37,10 @@ def test_every_part_of_the_embedded_model_is_left_out_once(tmp_path: Path) -> No
     printed = run("ablate_mini.py", str(tmp_path / "pairs"))
     assert "as it is" in printed
     assert printed.count("│") > 4
+
+
+def test_the_parser_is_measured_with_the_real_detector_before_it(tmp_path: Path) -> None:
+    write_pairs(2, 7, tmp_path / "pairs")
+    facts = json.loads(run("measure_parser.py", str(tmp_path / "pairs")).splitlines()[-1])
+    assert facts["people"] == 2 and facts["nobody_found"] == 0
+    assert 0.2 < facts["labels_miou"] < 1

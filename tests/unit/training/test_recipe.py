@@ -27,7 +27,7 @@ def test_every_stage_takes_a_step_and_the_result_loads(trained: Path) -> None:
     Parser.load(trained / "leffa-mini-parser.safetensors")
 
 
-@pytest.mark.parametrize("stage", ["vae", "parser", "pair", "refiner"])
+@pytest.mark.parametrize("stage", ["vae", "parser", "layout", "pair", "refiner"])
 def test_every_trained_stage_logs_a_finite_loss(trained: Path, stage: str) -> None:
     lines = (trained / f"{stage}.jsonl").read_text().splitlines()
     assert all(np.isfinite(json.loads(line)["loss"]) for line in lines)
@@ -39,7 +39,7 @@ def test_sample_sheets_are_written(trained: Path, stage: str) -> None:
 
 
 def test_a_stage_without_its_predecessor_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(BadFolder, match="run the stage vae first"):
+    with pytest.raises(BadFolder, match="run the stage layout first"):
         train("latents", tmp_path, smoke=True)
 
 

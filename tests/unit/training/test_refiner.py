@@ -13,7 +13,7 @@ def batch() -> dict[str, np.ndarray]:
         "garment_alpha": (HEIGHT, WIDTH), "garment_mask": (HEIGHT, WIDTH), "parts": (HEIGHT, WIDTH),
         "mask": (HEIGHT, WIDTH), "cloth": (HEIGHT, WIDTH), "true_flow": (HEIGHT // 2, WIDTH // 2, 2),
         "decoded": (3, HEIGHT, WIDTH),
-        "flow": (2, 128, 96), "mask_logit": (1, 128, 96), "shade": (1, 128, 96),
+        "flow": (2, 128, 96), "mask_logit": (1, 128, 96), "shade": (1, 128, 96), "doubt": (2, 128, 96),
     }  # fmt: skip
     assert set(shapes) == set(NAMES)
     return {name: rng.integers(0, 24, (1, *shape)).astype(np.float32) for name, shape in shapes.items()} | {
@@ -31,8 +31,9 @@ def test_a_mirror_moves_columns_and_never_rows() -> None:
 
 def test_a_mirrored_flow_looks_at_the_other_side_of_the_flat() -> None:
     before, after = batch(), _mirrored(batch())
-    assert np.array_equal(after["flow"][:, 0], -before["flow"][:, 0, :, ::-1])
-    assert np.array_equal(after["flow"][:, 1], before["flow"][:, 1, :, ::-1])
+    for name in ("flow", "doubt"):
+        assert np.array_equal(after[name][:, 0], -before[name][:, 0, :, ::-1])
+        assert np.array_equal(after[name][:, 1], before[name][:, 1, :, ::-1])
 
 
 def test_the_true_flow_stays_at_even_pixels() -> None:

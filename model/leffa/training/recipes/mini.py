@@ -5,8 +5,9 @@
 | data | draws synthetic pairs | seeds → data/train-*.npz |
 | vae | trains the picture codec | data → vae.ckpt |
 | parser | trains labels and parts | data → leffa-mini-parser.safetensors |
-| latents | encodes the pairs once, half of them as the parser sees them | data, vae, parser → latents.npz |
-| pair | trains both UNets and the head | latents → pair.ckpt |
+| layout | trains where cloth lies, on people and in flats | data, vae, parser → layout.ckpt |
+| latents | encodes the pairs once, half of them as the parser sees them | data, layout → latents.npz |
+| pair | trains both UNets and the head | latents, layout → pair.ckpt |
 | answers | draws with the pair | data, parser, pair → answers/*.npz |
 | refiner | trains the joiner | answers → refiner.ckpt |
 | export | halves and writes the weights | refiner → leffa-mini.safetensors |
@@ -29,6 +30,7 @@ from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
 from leffa.mini.parser import ParserNet, load_net, save_net
 from leffa.training.data import draw_shards
 from leffa.training.loop import LoopConfig
+from leffa.training.recipes.mini_layout import train_layout
 from leffa.training.recipes.mini_pair import encode_latents, train_pair
 from leffa.training.recipes.mini_parser import train_parser
 from leffa.training.recipes.mini_refiner import cache_answers, train_refiner
@@ -44,12 +46,14 @@ class MiniConfig:
     pairs: int = 6000
     vae: LoopConfig = LoopConfig(steps=800, learning_rate=1.5e-3)
     vae_batch: int = 16
-    parser: LoopConfig = LoopConfig(steps=4000, learning_rate=2e-3)
+    parser: LoopConfig = LoopConfig(steps=4600, learning_rate=2e-3)
     parser_batch: int = 12
+    layout: LoopConfig = LoopConfig(steps=9000, learning_rate=2.5e-3)
+    layout_batch: int = 16
     pair: LoopConfig = LoopConfig(steps=2850, learning_rate=8e-4)
     pair_batch: int = 8
-    answers: int = 2000
-    refiner: LoopConfig = LoopConfig(steps=4850, learning_rate=1.2e-3)
+    answers: int = 6000
+    refiner: LoopConfig = LoopConfig(steps=6300, learning_rate=1.2e-3)
     refiner_batch: int = 8
     seed: int = 0
 
@@ -60,6 +64,8 @@ SMOKE = MiniConfig(
     vae_batch=2,
     parser=LoopConfig(1, 1e-3),
     parser_batch=2,
+    layout=LoopConfig(1, 1e-3),
+    layout_batch=2,
     pair=LoopConfig(1, 1e-3),
     pair_batch=2,
     answers=2,
@@ -98,13 +104,19 @@ class Run:
         train_parser(net, self.data, self.out, self.config.parser, self.config.parser_batch, self.resume)
         save_net(net, self.out / PARSER_WEIGHTS.name)
 
+    def layout(self) -> None:
+        """Stage `layout`."""
+        mini, size = self._mini("vae"), self.config.layout_batch
+        train_layout(mini, self._parser(), self.data, self.out, self.config.layout, size, self.resume)
+        self._keep(mini, "layout")
+
     def latents(self) -> None:
         """Stage `latents`."""
-        encode_latents(self._mini("vae"), self._parser(), self.data, self.out)
+        encode_latents(self._mini("layout"), self._parser(), self.data, self.out)
 
     def pair(self) -> None:
         """Stage `pair`."""
-        mini = self._mini("vae")
+        mini = self._mini("layout")
         latents = self.out / "latents.npz"
         train_pair(mini, latents, self.out, self.config.pair, self.config.pair_batch, self.resume)
         self._keep(mini, "pair")
@@ -151,6 +163,7 @@ STAGES: dict[str, Callable[[Run], None]] = {
     "data": Run.draw,
     "vae": Run.vae,
     "parser": Run.parser,
+    "layout": Run.layout,
     "latents": Run.latents,
     "pair": Run.pair,
     "answers": Run.answers,

@@ -24,12 +24,16 @@ from leffa.diffusion.reference import denoise, reference_features
 from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, SCHEDULER_CONFIG, Head, Mini
 from leffa.mini.parser import ParserNet
 from leffa.preprocess.agnostic_mask import agnostic_mask
-from leffa.training.data import load_shards, write_arrays
+from leffa.training.data import WAY_BACK, load_shards, write_arrays
 from leffa.training.device import device, mixed_precision, tensor
 from leffa.training.loop import LoopConfig, fit
-from leffa.training.recipes.mini_parser import draw_batch, predict
+from leffa.training.recipes.mini_parser import PEOPLE, draw_batch, predict
 from leffa.tryon import GARMENT_TYPES
 
+NAMES = (
+    "person", "target", "garment", "labels", "parts", "flow", "garment_mask", "garment_type", "keypoints",
+    "found_keypoints", "found_silhouette",
+)  # fmt: skip
 PURE_NOISE_SHARE = 0.35  # the first step decides where the garment goes
 UNCONDITIONAL_SHARE = 0.05  # keeps guidance usable
 ENCODE_BATCH = 16
@@ -70,34 +74,33 @@ def encode_latents(mini: Mini, parser: ParserNet, data: Path, out: Path) -> Path
 
 def _one_direction(data: Path) -> dict[str, np.ndarray]:
     """person → target, or the other way round where a coin says so (and the way back has a flow)."""
-    names = ("person", "target", "garment", "source_garment", "labels", "target_labels", "parts", "flow",
-             "source_flow", "garment_mask", "source_garment_mask", "garment_type", "keypoints")  # fmt: skip
-    pairs = load_shards(data, names)
+    pairs = load_shards(data, {*NAMES, *(WAY_BACK.get(name, name) for name in NAMES)})
     back = np.random.default_rng(0).random(len(pairs["person"])) < 0.5
     back &= ~np.isnan(pairs["source_flow"]).all((1, 2, 3))
-    for here, there in (
-        ("person", "target"),
-        ("labels", "target_labels"),
-        ("garment", "source_garment"),
-        ("flow", "source_flow"),
-        ("garment_mask", "source_garment_mask"),
-    ):
-        swapped = pairs[here][back].copy()
-        pairs[here][back], pairs[there][back] = pairs[there][back], swapped
-    return pairs
+
+    def chosen(name: str) -> np.ndarray:
+        there = pairs[name]
+        return np.where(back.reshape(-1, *[1] * (there.ndim - 1)), pairs[WAY_BACK.get(name, name)], there)
+
+    return {name: chosen(name) for name in NAMES}
 
 
 def look_through(parser: ParserNet, pairs: dict[str, np.ndarray]) -> None:
-    """Replace labels and parts of every second pair by the parser's."""
+    """Bring `pairs` to what is seen at inference.
+
+    Labels and parts of every second person become the parser's; keypoints become [N, 17, 3] x, y, confidence
+    with a detector's faults; silhouette, uint8 [N, H, W], is added.
+    """
+    pairs["silhouette"] = np.empty(pairs["labels"].shape, np.uint8)
     for start in track(range(0, len(pairs["person"]), PARSE_BATCH), "parsing"):
-        chosen = np.arange(start, min(start + PARSE_BATCH, len(pairs["person"])), 2)
-        people = {
-            "picture": pairs["person"],
-            **{name: pairs[name] for name in ("labels", "parts", "keypoints")},
-        }
-        seen = draw_batch(people, chosen, np.random.default_rng(start), disturbed=False)
-        for name, found in zip(("labels", "parts"), predict(parser, seen), strict=True):
-            pairs[name][chosen] = found.repeat(2, 1).repeat(2, 2)
+        everybody = np.arange(start, min(start + PARSE_BATCH, len(pairs["person"])))
+        people = {"picture": pairs["person"]} | {name: pairs[name] for name in PEOPLE if name != "person"}
+        seen = draw_batch(people, everybody, np.random.default_rng(start), disturbed=False)
+        pairs["keypoints"][everybody] = seen["keypoints"]
+        pairs["silhouette"][everybody] = (seen["silhouette"] * 255).round()
+        second = {name: array[::2] for name, array in seen.items()}
+        for name, found in zip(("labels", "parts"), predict(parser, second), strict=True):
+            pairs[name][everybody[::2]] = found.repeat(2, 1).repeat(2, 2)
 
 
 @torch.inference_mode()

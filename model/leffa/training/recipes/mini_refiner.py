@@ -14,7 +14,7 @@ from leffa.diffusion.flow import warp
 from leffa.diffusion.pipeline import LeffaPipeline
 from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Layers, Mini, Readout, Refiner, compose
 from leffa.mini.parser import ParserNet
-from leffa.mini.readout import read_attention, refine
+from leffa.mini.readout import agreed, read_attention, refine
 from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
 from leffa.training.data import SHARD, both_directions, load_shards, shards, write_arrays
 from leffa.training.device import device, mixed_precision, tensor
@@ -29,7 +29,11 @@ BATCH = 8
 SHEET_ROWS = 8
 NAMES = (
     "person", "target", "garment", "garment_alpha", "garment_mask", "parts", "mask", "cloth", "true_flow",
-    "decoded", "flow", "mask_logit", "shade",
+    "decoded", "flow", "mask_logit", "shade", "doubt",
+)  # fmt: skip
+DRAWN_FROM = (
+    "person", "target", "garment", "garment_alpha", "garment_mask", "labels", "parts", "keypoints", "flow",
+    "found_keypoints", "found_silhouette", "garment_type",
 )  # fmt: skip
 ROUND_SHARES = (0.3, 0.7)  # of the loss; the last round makes the answer
 
@@ -53,16 +57,16 @@ def cache_answers(
 
 
 def _answers(mini: Mini, parser: ParserNet, pipeline: LeffaPipeline, shard: Path) -> dict[str, np.ndarray]:
-    pairs = both_directions(shard)
-    kinds = [GARMENT_TYPES[index] for index in pairs.pop("garment_type")]
+    pairs = both_directions(shard, DRAWN_FROM)
+    kinds = [GARMENT_TYPES[index] for index in pairs["garment_type"]]
     look_through(parser, pairs)
-    looks = list(zip(pairs.pop("labels"), pairs["parts"], kinds, strict=True))
-    pairs.pop("keypoints")
+    looks = list(zip(pairs["labels"], pairs["parts"], kinds, strict=True))
     pairs["mask"] = np.stack([agnostic_mask(labels, parts, kind) for labels, parts, kind in looks])
     pairs["cloth"] = np.stack([clothing_mask(labels, kind) for labels, _, kind in looks])
     drawn = [_draw(mini, pipeline, pairs, start) for start in range(0, len(kinds), BATCH)]
     pairs["true_flow"] = pairs.pop("flow")
-    return pairs | {name: np.concatenate([batch[name] for batch in drawn]) for name in drawn[0]}
+    pairs |= {name: np.concatenate([batch[name] for batch in drawn]) for name in drawn[0]}
+    return {name: pairs[name] for name in NAMES}
 
 
 @torch.inference_mode()
@@ -83,12 +87,14 @@ def _draw(
             flow_layer=FLOW_LAYER,
         )
         assert drawn.tap is not None
-        readout = read_attention(mini.head, drawn.tap)
+        attended = read_attention(mini.head, drawn.tap)
+    garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
+    seen = (tensor(batch[name]) for name in ("labels", "parts", "silhouette", "keypoints"))
+    flow = mini.layout(*seen, garment, tensor(batch["garment_type"]))
+    readout = agreed(attended, flow, garment[:, 3:])
     return {
         "decoded": (drawn.images.float() * 255).round().byte().cpu().numpy(),
-        "flow": readout.flow.half().cpu().numpy(),
-        "mask_logit": readout.mask_logit.half().cpu().numpy(),
-        "shade": readout.shade.half().cpu().numpy(),
+        **{name: values.half().cpu().numpy() for name, values in vars(readout).items()},
     }
 
 
@@ -114,10 +120,13 @@ def train_refiner(mini: Mini, answers: Path, out: Path, config: LoopConfig, batc
 
 def _mirrored(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Person and flat in a mirror: left and right parts change places, flows look at the other side."""
-    columns = {name: 3 if name in ("decoded", "flow", "mask_logit", "shade") else 2 for name in batch}
+    columns = {
+        name: 3 if name in ("decoded", "flow", "mask_logit", "shade", "doubt") else 2 for name in batch
+    }
     mirror = {name: np.flip(array, columns[name]).copy() for name, array in batch.items()}
     mirror["parts"] = PART_MIRROR[mirror["parts"]]
-    mirror["flow"][:, 0] *= -1
+    for name in ("flow", "doubt"):
+        mirror[name][:, 0] *= -1
     flow = mirror["true_flow"]  # of every second pixel: now of the odd ones, and the even ones lie between
     flow[..., 0] *= -1
     flow[:, :, 1:] = (flow[:, :, 1:] + flow[:, :, :-1]) / 2
@@ -159,7 +168,7 @@ def _answers_in_rounds(
     """For every round the layers, the reading and the answer [B, 3, H, W] that they come to."""
     photo = _tensor(batch["person"])
     garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
-    readout = Readout(*(tensor(batch[name]).float() for name in ("flow", "mask_logit", "shade")))
+    readout = Readout(*(tensor(batch[name]).float() for name in ("flow", "mask_logit", "shade", "doubt")))
     with mixed_precision():
         rounds = refine(
             refiner, readout, photo=photo, mask=mask,
