@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Final
 
-import cv2
 import numpy as np
 import typer
 from rich.console import Console
@@ -18,7 +17,7 @@ from rich.table import Table
 
 from leffa.cli.console import plain_errors, progress_bar
 from leffa.errors import NoPerson, PersonTooSmall
-from leffa.evaluation.pairs import find_cases
+from leffa.evaluation.pairs import find_cases, open_picture, read_picture
 from leffa.mini.landmarks import LandmarkDetector
 from leffa.mini.parser import LABELS, PARTS, WEIGHTS, Parser
 from leffa.mini.scenes import look
@@ -35,14 +34,13 @@ def main(
     weights: Annotated[Path, typer.Option(help="weights of a parser")] = WEIGHTS,
 ) -> None:
     """Print the IoU of every label over all pixels of all people, and the means; a JSON object last."""
-    detector, parser = LandmarkDetector(), Parser.load(weights)
     labels, parts, missed = np.zeros((LABELS, LABELS), int), np.zeros((PARTS, PARTS), int), 0
     with plain_errors(), progress_bar() as report:
+        detector, parser = LandmarkDetector(), Parser.load(weights)
         cases = find_cases(pairs, limit)
         for number, case in enumerate(cases):
-            person = cv2.imread(str(case / "person.png"))[..., ::-1]
             try:
-                seen = look(np.ascontiguousarray(person), detector, parser)
+                seen = look(read_picture(case / "person.png"), detector, parser)
             except (NoPerson, PersonTooSmall):
                 missed += 1
                 continue
@@ -63,7 +61,7 @@ def main(
 
 def confusion(true: Path, found: np.ndarray, classes: int) -> np.ndarray:
     """How many pixels of each true class were given each class: [classes, classes]."""
-    numbers = cv2.imread(str(true), cv2.IMREAD_GRAYSCALE).astype(int) * classes + found
+    numbers = np.array(open_picture(true).convert("L"), int) * classes + found
     return np.bincount(numbers.ravel(), minlength=classes**2).reshape(classes, classes)
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from leffa.diffusion.flow import coordinates
 from leffa.mini.limbs import KEYPOINTS, LIMBS, body_maps, limb_frames
-from leffa.mini.parser import LABELS, PARTS, Attention, Block
+from leffa.mini.parser import LABELS, PARTS, Attention, Block, twice
 from leffa.tryon import GARMENT_TYPES
 
 PERSON_CELL: Final = 8  # pixels under one value
@@ -53,8 +53,8 @@ class LayoutNet(nn.Module):
         """[B, C, h, w] → [B, 4, h, w] float32; h and w multiples of 4."""
         fine = self.enc0(self.stem(maps))
         half = self.enc1(self.down1(fine))
-        half = self.up1(_twice(self.lift1(self.middle(self.down2(half)))) + half)
-        answer: Tensor = self.out(self.up0(_twice(self.lift0(half)) + fine))
+        half = self.up1(twice(self.lift1(self.middle(self.down2(half)))) + half)
+        answer: Tensor = self.out(self.up0(twice(self.lift0(half)) + fine))
         return answer.float()
 
 
@@ -153,7 +153,3 @@ def _ramps(like: Tensor) -> Tensor:
     """x and y, -1 at the first and 1 at the last cell: [B, 2, h, w]."""
     y, x = (torch.linspace(-1, 1, size, device=like.device) for size in like.shape[-2:])
     return torch.stack(torch.meshgrid(x, y, indexing="xy")).expand(len(like), -1, -1, -1)
-
-
-def _twice(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")

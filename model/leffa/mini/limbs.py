@@ -32,7 +32,7 @@ def body_maps(keypoints: Tensor, height: int, width: int, cell: int, sigma: floa
 
 
 def limb_frames(keypoints: Tensor, height: int, width: int, cell: int) -> Tensor:
-    """Where every cell lies along and across every limb, in half limb lengths from its middle.
+    """Where every cell lies along and across every limb, in limb lengths from its middle.
 
     keypoints as above. Returns [B, 2 * 12, height/cell, width/cell], -FAR..FAR; 0 where a limb is not known.
     """

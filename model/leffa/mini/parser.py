@@ -107,8 +107,8 @@ class ParserNet(nn.Module):
         x1 = self.enc1(self.down1(F.silu(x0)) + self.body(body))
         x2 = self.enc2(self.down2(x1))
         x3 = self.middle(self.down3(x2))
-        x = self.up2(_twice(self.lift2(x3)) + x2)
-        x = self.up1(_twice(self.lift1(x)) + x1)
+        x = self.up2(twice(self.lift2(x3)) + x2)
+        x = self.up1(twice(self.lift1(x)) + x1)
         x = self.fine(torch.cat([F.pixel_shuffle(self.lift0(x), 2), x0], 1))
         logits = self.out(x)
         return logits[:, :LABELS], logits[:, LABELS:]
@@ -208,5 +208,6 @@ def _decide(logits: Tensor, height: int, width: int) -> NDArray[np.uint8]:
     return cv2.resize(winner, (width, height), interpolation=cv2.INTER_NEAREST)
 
 
-def _twice(x: Tensor) -> Tensor:
+def twice(x: Tensor) -> Tensor:
+    """[B, C, h, w] → [B, C, 2h, 2w], every value four times."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -86,6 +86,7 @@ def person_half(request: TryOnRequest | MaskRequest, seen: Seen) -> Dressing:
         mask = _asked_mask(own, window)
         piece = window.cut(own, window.height, window.width, cv2.INTER_NEAREST)
         photo_mask = window.paste(np.zeros_like(own), piece)
+    silhouette = window.cut(seen.pose.person_mask, HEIGHT, WIDTH, cv2.INTER_AREA)
     return Dressing(
         garment_type=request.garment_type,
         window=window,
@@ -94,9 +95,7 @@ def person_half(request: TryOnRequest | MaskRequest, seen: Seen) -> Dressing:
         cloth=clothing_mask(labels, request.garment_type),
         labels=labels,
         parts=parts,
-        silhouette=(window.cut(seen.pose.person_mask, HEIGHT, WIDTH, cv2.INTER_AREA) * 255)
-        .round()
-        .astype(np.uint8),
+        silhouette=(silhouette * 255).round().astype(np.uint8),
         keypoints=window.points(seen.pose.keypoints, HEIGHT, WIDTH),
         photo_mask=photo_mask,
     )

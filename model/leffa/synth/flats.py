@@ -83,7 +83,7 @@ def make_flat(garment: Garment, style: Style, height: int, width: int, supersamp
     placement = _place(garment, cut, style, height, width)
     frame = Frame(height * supersample, width * supersample)
     layers = _flat_layers(garment, cut, placement, style)
-    frame.draw(layers, _Picture(supersample))
+    frame.draw(layers, FlatCamera(supersample))
     colours, cloth_uv = _shade(frame, layers, cut)
     if style.snapshot is None:
         image = _on_ground(colours, frame.layer > 0, style, height * supersample)
@@ -95,13 +95,15 @@ def make_flat(garment: Garment, style: Style, height: int, width: int, supersamp
     return Flat(picture, mask.astype(np.uint8) * 255, placement, block_mean(cloth_uv, supersample))
 
 
-class _Picture:
+class FlatCamera:
     """Stands in for a camera: vertices are already pixel positions."""
 
-    def __init__(self, scale: int) -> None:
+    def __init__(self, scale: int = 1) -> None:
+        """`scale`: rendered pixels to a pixel of the picture."""
         self.scale = np.array([scale, scale, 1], np.float32)
 
     def project(self, points: np.ndarray) -> np.ndarray:
+        """[N, 3] pixel x, pixel y and depth, to the same in rendered pixels."""
         return points * self.scale
 
 

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import Final
 
 import numpy as np
 
+from leffa.mini.layout import FLAT_CELL as CELL
+from leffa.mini.layout import MARGIN
 from leffa.synth.bodies import Panels, load_assets, pose_body
 from leffa.synth.drape import drape, flared_rest
-from leffa.synth.flats import SKIRT_SEAM, Placement
+from leffa.synth.flats import SKIRT_SEAM, FlatCamera, Placement
 from leffa.synth.garments import Garment, pieces, random_bottom, random_top
 from leffa.synth.labels import block_mean
 from leffa.synth.render import Fragments, Frame, Layer, Paint, Projector
 from leffa.synth.scene import Scene
-
-CELL: Final = 4  # pixels under one value
-MARGIN: Final = 8  # cells on every side of a flat picture: there, cut-off sleeves would go on
 
 
 def worn_layout(scene: Scene) -> np.ndarray:
@@ -63,7 +61,7 @@ def flat_layout(
         above = (panels.canon[:, 2:] - SKIRT_SEAM).astype(np.float32)
         keep = None if len(cut) == 1 else -above if skirt else above
         front = panels.faces[panels.front[panels.faces[:, 0]]]
-        layout = _seen(vertices, panels, front, keep, _Lying(), size)
+        layout = _seen(vertices, panels, front, keep, FlatCamera(), size)
         there = ~np.isnan(layout[..., 0])
         result[there, :2], result[there, 2] = layout[there], skirt
     return result
@@ -78,13 +76,6 @@ def _plain_top() -> Garment:
 @cache
 def _plain_skirt() -> Garment:
     return replace(random_bottom(np.random.default_rng(0)), kind="skirt", flare=0.4, ease=0.012)
-
-
-class _Lying:
-    """Stands in for a camera: vertices are already pixel positions."""
-
-    def project(self, points: np.ndarray) -> np.ndarray:
-        return points
 
 
 def _seen(
@@ -102,4 +93,4 @@ def _seen(
 
 
 def _unpainted(fragments: Fragments) -> Paint:
-    raise NotImplementedError  # only positions are read
+    raise AssertionError("of a frame without paint only positions are read")

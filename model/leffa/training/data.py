@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.progress import track
 
-from leffa.errors import BadFolder, LeffaError
+from leffa.errors import BadFolder, NoPerson, PersonTooSmall
 from leffa.files import whole_file
 from leffa.mini.landmarks import LandmarkDetector
 from leffa.preprocess.garment import prepare_garment
@@ -127,7 +127,7 @@ def _prepared(pair: SynthPair, detector: LandmarkDetector) -> dict[str, np.ndarr
 def _found(detector: LandmarkDetector, picture: np.ndarray, prefix: str) -> dict[str, np.ndarray]:
     """What the detector makes of a picture [H, W, 3]; zeros where it finds nobody."""
     keypoints, silhouette = np.zeros((17, 3), np.float32), np.zeros(picture.shape[:2], np.uint8)
-    with suppress(LeffaError):
+    with suppress(NoPerson, PersonTooSmall):
         pose = detector.detect(picture)
         keypoints, silhouette = pose.keypoints, (pose.person_mask * 255).round().astype(np.uint8)
     return {f"{prefix}keypoints": keypoints, f"{prefix}silhouette": silhouette}

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from leffa.mini.layout import PERSON_CELL, same_cloth
+from leffa.mini.layout import PERSON_CELL, SEAM, same_cloth
 from leffa.preprocess.garment import prepare_garment
+from leffa.synth.flats import SKIRT_SEAM
 from leffa.synth.layout import CELL, MARGIN, flat_layout, worn_layout
 from leffa.synth.pairs import SynthPair, sample
 
@@ -69,3 +70,7 @@ def test_a_box_moves_and_scales_the_flat_s_layout(pairs: dict[int, SynthPair]) -
     shown = garment.alpha[CELL // 2 :: CELL, CELL // 2 :: CELL] > 0.5
     assert (~np.isnan(framed[MARGIN:-MARGIN, MARGIN:-MARGIN, 0]))[shown].mean() > 0.9
     assert PERSON_CELL % CELL == 0
+
+
+def test_skirts_are_sewn_on_where_the_search_expects_them() -> None:
+    assert SEAM == SKIRT_SEAM

@@ -23,7 +23,7 @@ from leffa.training.data import both_directions, shards
 from leffa.training.device import mixed_precision, tensor
 from leffa.training.disturb import KEYPOINT_MIRROR, LABEL_MIRROR, PART_MIRROR
 from leffa.training.loop import LoopConfig, fit
-from leffa.training.recipes.mini_pair import look_through
+from leffa.training.recipes.mini_pair import look_through, weighted_mean
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -158,7 +158,8 @@ def _person_loss(net: LayoutNet, batch: Arrays) -> tuple[Tensor, Tensor]:
     off = found * UNIT - tensor(batch["layout"]).float()  # [B, 4, h, w], metres
     suit, skirt = (_length(half) for half in off.chunk(2, 1))
     of_suit, of_skirt = tensor(batch["weight"]).float().chunk(2, 1)
-    return SCALE * (_mean(suit, of_suit) + _mean(skirt, of_skirt)), 100 * _mean(suit, of_suit)
+    suit, skirt = weighted_mean(suit, of_suit), weighted_mean(skirt, of_skirt)
+    return SCALE * (suit + skirt), 100 * suit
 
 
 def _flat_loss(net: LayoutNet, batch: Arrays) -> Tensor:
@@ -172,13 +173,9 @@ def _flat_loss(net: LayoutNet, batch: Arrays) -> Tensor:
     off = _length(found[:, :2] * UNIT - true[:, :2])
     skirt = F.binary_cross_entropy_with_logits(found[:, 2:3], true[:, 2:], reduction="none")
     anything = F.binary_cross_entropy_with_logits(found[:, 3:], there)
-    return SCALE * _mean(off, weight) + LOGIT_WEIGHT * (_mean(skirt, there) + anything)
+    return SCALE * weighted_mean(off, weight) + LOGIT_WEIGHT * (weighted_mean(skirt, there) + anything)
 
 
 def _length(vectors: Tensor) -> Tensor:
     """[B, 2, h, w] → [B, 1, h, w]."""
     return (vectors.square().sum(1, keepdim=True) + 1e-6).sqrt()
-
-
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / (weight.sum() + 1)

@@ -80,7 +80,9 @@ def _one_direction(data: Path) -> dict[str, np.ndarray]:
 
     def chosen(name: str) -> np.ndarray:
         there = pairs[name]
-        return np.where(back.reshape(-1, *[1] * (there.ndim - 1)), pairs[WAY_BACK.get(name, name)], there)
+        if name not in WAY_BACK:
+            return there
+        return np.where(back.reshape(-1, *[1] * (there.ndim - 1)), pairs[WAY_BACK[name]], there)
 
     return {name: chosen(name) for name in NAMES}
 
@@ -225,7 +227,7 @@ def _flow_losses(head: Head, tap: AttentionTap, data: dict[str, Tensor], known: 
     fine = (corrected - true_flow).abs().sum(1, keepdim=True)
     return {
         "token": _token_loss(attention_map(tap.query, tap.reference_key), true_flow, weight),
-        "flow": _mean((coarse + fine) / 2, weight),
+        "flow": weighted_mean((coarse + fine) / 2, weight),
         "mask": _mask_loss(readout.mask_logit, data, known),
         "image": _image_loss(readout.flow, readout.shade, data, known),
     }
@@ -238,20 +240,21 @@ def _token_loss(probabilities: Tensor, true_flow: Tensor, weight: Tensor) -> Ten
     row = ((true_flow[:, 1] + 1) / 2 * height).long().clamp(0, height - 1)
     token = (row * width + column).flatten(1)  # [B, N]
     hit = probabilities.gather(2, token[..., None])[..., 0].clamp_min(1e-6)
-    return _mean(-hit.log(), weight.flatten(1))
+    return weighted_mean(-hit.log(), weight.flatten(1))
 
 
 def _mask_loss(logit: Tensor, data: dict[str, Tensor], known: Tensor) -> Tensor:
     garment = (data["fine_garment_mask"] > 0).float()
     entropy = F.binary_cross_entropy_with_logits(logit, garment, reduction="none")
-    return _mean(entropy, data["fine_mask"] * known)
+    return weighted_mean(entropy, data["fine_mask"] * known)
 
 
 def _image_loss(flow: Tensor, shade: Tensor, data: dict[str, Tensor], known: Tensor) -> Tensor:
     warped = warp(data["fine_garment"] / 255, flow, *shade.shape[-2:])
     difference = (warped * shade.exp() - data["fine_target"] / 255).abs().mean(1, keepdim=True)
-    return _mean(difference, (data["fine_garment_mask"] == 1).float() * data["fine_mask"] * known)
+    return weighted_mean(difference, (data["fine_garment_mask"] == 1).float() * data["fine_mask"] * known)
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean of values by weights of the same shape; 0 where nothing weighs."""
     return (values * weight).sum() / (weight.sum() + 1)
