@@ -114,10 +114,17 @@ class Runner:
         while not self._stopping.is_set():
             try:
                 self._turn()
+            except StorageFailed as error:
+                logger.error("No job can be taken now: %s", error.detail)
+                self._lose_track()
             except Exception as error:  # nobody would ever do a job again if this thread ended
                 logger.error("No job can be taken now.", exc_info=error)
-                self._lost_track = True
-                self._stopping.wait(STORAGE_SECONDS)
+                self._lose_track()
+
+    def _lose_track(self) -> None:
+        """Something was not written down: wait a while, then put back in line what this runner had."""
+        self._lost_track = True
+        self._stopping.wait(STORAGE_SECONDS)
 
     def _turn(self) -> None:
         """Do the next job, or wait a while for one."""
@@ -147,8 +154,7 @@ class Runner:
             self._end(job, self._attempt(job))
         except StorageFailed as error:
             logger.error("The job %s goes back in line: %s", job.id, error.detail)
-            self._lost_track = True
-            self._stopping.wait(STORAGE_SECONDS)
+            self._lose_track()
         finally:
             self.running = None
             self._changed()

@@ -1,5 +1,6 @@
 """The book of jobs: every step of a job's life is one transaction, and each can be repeated after a crash."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from leffa.errors import BadParameter, IdempotencyMismatch, QueueFull, StorageFailed, TooManyJobs
 from leffa.jobs.database import take_turns
 from leffa.jobs.job import UNFINISHED, Job, State
+
+logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30.0
 PICTURES = ("tryon", "pose")
@@ -245,6 +248,7 @@ def _storage_errors() -> Iterator[None]:
     except IntegrityError:
         raise
     except SQLAlchemyError as error:
+        logger.error("The database of the jobs: %s", getattr(error, "orig", error))
         raise StorageFailed("The database of the jobs does not answer.") from error
 
 
