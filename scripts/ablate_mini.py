@@ -31,19 +31,27 @@ from leffa.tryon import TryOn
 
 
 class Attentive(MiniModel):
-    """The flow read off the attention alone, as in the paper."""
+    """Flow and mask read off the attention alone, as in the paper."""
 
     def _read(self, tap: AttentionTap, seen: Conditions) -> Readout:
         return read_attention(self._nets.head, tap)
 
 
 class Laid(MiniModel):
-    """The flow from layout coordinates alone."""
+    """Flow and mask from layout coordinates alone."""
 
     def _read(self, tap: AttentionTap, seen: Conditions) -> Readout:
         readout = read_attention(self._nets.head, tap)
-        flow = F.interpolate(self._layout_flow(seen), readout.flow.shape[-2:], mode="bilinear")
-        return replace(readout, flow=flow)
+        size = readout.flow.shape[-2:]
+        flow, outline = (F.interpolate(values, size, mode="bilinear") for values in self._layouts(seen))
+        return replace(readout, flow=flow, mask_logit=outline)
+
+
+class Outlined(MiniModel):
+    """The flow agreed, the mask read off the attention alone."""
+
+    def _read(self, tap: AttentionTap, seen: Conditions) -> Readout:
+        return replace(super()._read(tap, seen), mask_logit=read_attention(self._nets.head, tap).mask_logit)
 
 
 class Unrefined(MiniModel):
@@ -59,6 +67,7 @@ class Unrefined(MiniModel):
             trust=torch.ones_like(mask),
             keep=1 - mask,
             fill=decoded,
+            behind=decoded,
         )
         return layers, readout
 
@@ -82,8 +91,9 @@ class Unmoved(MiniModel):
 
 VARIANTS = {
     "as it is": MiniModel,
-    "flow of the attention alone": Attentive,
-    "flow of layout coordinates alone": Laid,
+    "attention alone": Attentive,
+    "layouts alone": Laid,
+    "outline of the attention alone": Outlined,
     "refiner moves no flow": Unmoved,
     "no refiner": Unrefined,
     "no flow, no refiner": Decoded,

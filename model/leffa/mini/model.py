@@ -147,17 +147,18 @@ class MiniModel:
         )
 
     def _read(self, tap: AttentionTap, seen: Conditions) -> Readout:
-        """The attention's reading, its flow agreed with that of layout coordinates."""
+        """The attention's reading, agreed with that of layout coordinates."""
         silhouette = self._map(seen.garment.alpha)
-        return agreed(read_attention(self._nets.head, tap), self._layout_flow(seen), silhouette)
+        return agreed(read_attention(self._nets.head, tap), *self._layouts(seen), silhouette)
 
-    def _layout_flow(self, seen: Conditions) -> Tensor:
+    def _layouts(self, seen: Conditions) -> tuple[Tensor, Tensor]:
+        """Flow and outline from layout coordinates."""
         body = (
             self._numbers(values) for values in (seen.labels, seen.parts, seen.silhouette, seen.keypoints)
         )
         kind = torch.tensor([GARMENT_TYPES.index(seen.garment_type)], device=self.device)
-        flow: Tensor = self._nets.layout(*body, self._cut_out(seen), kind)
-        return flow
+        flow, outline = self._nets.layout(*body, self._cut_out(seen), kind)
+        return flow, outline
 
     def _join(self, readout: Readout, decoded: Tensor, seen: Conditions) -> tuple[Layers, Readout]:
         """The layers of the answer at the native size, and the reading that they go with."""

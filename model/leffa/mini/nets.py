@@ -24,6 +24,12 @@ from leffa.mini.layout import LayoutFlow
 HEIGHT, WIDTH = 256, 192
 LATENT_SCALE = 8
 FLOW_LAYER = "up_blocks.2.attentions.1.transformer_blocks.0.attn1"
+_LAST_ATTENTION = "unet_encoder.up_blocks.2.attentions.1."
+BEYOND_REFERENCE = (
+    *(f"{_LAST_ATTENTION}{part}" for part in ("proj_out.", "transformer_blocks.0.attn1.",
+      "transformer_blocks.0.norm2.", "transformer_blocks.0.norm3.", "transformer_blocks.0.ff.")),
+    "unet_encoder.conv_norm_out.", "unet_encoder.conv_out.",
+)  # fmt: skip
 WEIGHTS = Path(__file__).parent / "weights" / "leffa-mini.safetensors"
 
 VAE_CONFIG: dict[str, Any] = {
@@ -90,7 +96,7 @@ class Readout:
     """Where every pixel's cloth comes from and how it looks. All float.
 
     flow: [B, 2, h, w] into the garment, -1..1 · mask_logit: [B, 1, h, w] · shade: [B, 1, h, w] log gain ·
-    doubt: [B, 2, h, w] what to add to the flow to have it as the attention alone reads it.
+    doubt: [B, 3, h, w] what to add to flow and mask_logit to have them as the attention alone reads them.
     The head reads them at four times the latent grid, the refiner corrects them at the native size.
     """
 
@@ -117,7 +123,7 @@ class Head(nn.Module):
         # Neighbouring values leave one convolution as separate channels: without smoothing, texture frays.
         correction = F.avg_pool2d(0.25 * torch.tanh(maps[:, 2:]), 5, 1, 2, count_include_pad=False)
         fine = F.interpolate(flow.float(), scale_factor=4, mode="bilinear") + correction
-        return Readout(fine, maps[:, :1], maps[:, 1:2].clamp(-1.5, 0.7), torch.zeros_like(fine))
+        return Readout(fine, maps[:, :1], maps[:, 1:2].clamp(-1.5, 0.7), torch.zeros_like(maps[:, :3]))
 
 
 @dataclass
@@ -126,7 +132,8 @@ class Layers:
 
     garment: 0..1 where the new garment is · shade: gain on the warped garment, a channel a colour ·
     trust: 0..1 how much of the garment is the warp and not the fill (the flat does not show its back) ·
-    keep: 0..1 where the photo itself shows through · fill: RGB 0..1 where neither garment nor photo is known.
+    keep: 0..1 where the photo itself shows through · fill: RGB 0..1 of cloth that the flat does not show ·
+    behind: RGB 0..1 of what the old garment hid.
     """
 
     garment: Tensor
@@ -134,6 +141,7 @@ class Layers:
     trust: Tensor
     keep: Tensor
     fill: Tensor
+    behind: Tensor
 
 
 class Refiner(nn.Module):
@@ -143,7 +151,7 @@ class Refiner(nn.Module):
     """
 
     CHANNELS_IN = 17
-    COARSE_IN = 8
+    COARSE_IN = 9
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -156,33 +164,35 @@ class Refiner(nn.Module):
         self.up0 = nn.Conv2d(deep, widest, 3, padding=1)
         self.up1 = nn.Sequential(_block(widest + wide, wide), _block(wide, wide))
         self.up2 = nn.Sequential(_block(wide + width, width), _block(width, width))
-        self.out = nn.Conv2d(width, 9 * 16, 3, padding=1)
+        self.out = nn.Conv2d(width, 10 * 16, 3, padding=1)
         self.flow_out = nn.Conv2d(width, 2, 3, padding=1)
         for layer in (self.coarse_stem, self.up0, self.out, self.flow_out):
             _start_silent(layer)
 
     def forward(
-        self, photo: Tensor, cloth: Tensor, mask: Tensor, parts: Tensor, decoded: Tensor,
+        self, photo: Tensor, cloth: Tensor, mask: Tensor, parts: Tensor, decoded: Tensor, around: Tensor,
         warped: Tensor, reach: Tensor, reading: Readout,
     ) -> tuple[Layers, Readout]:  # fmt: skip
         """Join the parts at the native size: the answer's layers, and the reading corrected.
 
         photo [B, 3, H, W] 0..1 with the old garment (cloth [B, 1, H, W]) blanked by the caller; mask agnostic
-        mask 0/1; parts [B, 3, H, W] part colours; decoded [B, 3, H, W] 0..1; warped [B, 4, H, W] garment RGB
+        mask 0/1; parts [B, 3, H, W] part colours; decoded [B, 3, H, W] 0..1; around [B, 3, H, W] 0..1 the
+        photo grown over the old garment from its surroundings; warped [B, 4, H, W] garment RGB
         and silhouette 0..1; reach [B, 4, H, W] how far that place of the flat is from the silhouette's sides;
         reading as it is so far, brought to the native size.
         """
         flow, mask_logit, shade = reading.flow, reading.mask_logit, reading.shade
         joined = torch.cat([photo, cloth, mask, parts, decoded, warped, mask_logit / 4, shade], 1)
-        fine = self.stem(F.pixel_unshuffle(joined, 4))
-        fine = fine + self.coarse_stem(F.avg_pool2d(torch.cat([flow, reach, reading.doubt], 1), 4))
+        smooth = torch.cat([flow, reach, reading.doubt[:, :2], reading.doubt[:, 2:] / 4], 1)
+        fine = self.stem(F.pixel_unshuffle(joined, 4)) + self.coarse_stem(F.avg_pool2d(smooth, 4))
         middle = self.down1(fine)
         coarse = self.down2(middle)
         coarse = coarse + _twice(self.up0(self.down3(coarse)), coarse)
         middle = self.up1(torch.cat([_twice(coarse, middle), middle], 1))
         fine = self.up2(torch.cat([_twice(middle, fine), fine], 1))
-        delta = F.pixel_shuffle(self.out(fine), 4).float()  # [B, 9, H, W]
-        garment, shades, keep, fill, trust = delta.split((1, 3, 1, 3, 1), 1)
+        delta = F.pixel_shuffle(self.out(fine), 4).float()  # [B, 10, H, W]
+        garment, shades, keep, fill, trust, blend = delta.split((1, 3, 1, 3, 1, 1), 1)
+        fill = (decoded + fill).clamp(0, 1)
         mask_logit = mask_logit + 2 * garment
         shades = (shade + shades).clamp(-1.5, 0.7)
         # At a quarter of the size the correction is smooth by itself: texture cannot fray.
@@ -192,7 +202,8 @@ class Refiner(nn.Module):
             shade=torch.exp(shades),
             trust=torch.sigmoid(4 + 4 * trust),
             keep=1 - mask * (1 - torch.sigmoid(2 + 4 * keep) * (1 - cloth)),
-            fill=(decoded + fill).clamp(0, 1),
+            fill=fill,
+            behind=torch.lerp(fill, around, torch.sigmoid(4 * blend)),
         )
         return layers, Readout(flow, mask_logit, shades.mean(1, keepdim=True), reading.doubt)
 
@@ -202,8 +213,8 @@ def _twice(coarse: Tensor, like: Tensor) -> Tensor:
 
 
 def compose(layers: Layers, photo: Tensor, garment: Tensor) -> Tensor:
-    """Garment over kept photo over fill; photo and (warped) garment [B, 3, H, W] 0..1 → the same shape."""
-    behind = layers.keep * photo + (1 - layers.keep) * layers.fill
+    """Garment over photo over what it hid; photo and (warped) garment [B, 3, H, W] 0..1 → the same shape."""
+    behind = layers.keep * photo + (1 - layers.keep) * layers.behind
     worn = layers.trust * (garment * layers.shade).clamp(0, 1) + (1 - layers.trust) * layers.fill
     return layers.garment * worn + (1 - layers.garment) * behind
 
@@ -224,7 +235,7 @@ class Mini(nn.Module):
         self.register_buffer("latent_std", torch.ones(()))
 
     def save(self, path: Path) -> None:
-        """Write fp16 safetensors without the cross-attention weights that Leffa never uses."""
+        """Write fp16 safetensors without the weights that Leffa never uses."""
         state = {key: value.half().contiguous() for key, value in self.state_dict().items() if not _dead(key)}
         state["latent_std"] = self.latent_std.float()
         with whole_file(path) as draft:
@@ -239,7 +250,8 @@ class Mini(nn.Module):
         missing, unexpected = self.load_state_dict(
             {key: value.float() for key, value in load_file(path).items()}, strict=False
         )
-        if unexpected or [key for key in missing if not _dead(key)]:
+        missing = [key for key in missing if not _dead(key)]
+        if unexpected or missing:
             raise RuntimeError(f"{path.name}: missing {missing[:3]}, unexpected {unexpected[:3]}")
         self.calibrate()
         return self.eval()
@@ -250,4 +262,5 @@ class Mini(nn.Module):
 
 
 def _dead(key: str) -> bool:
-    return ".attn2." in key
+    """Whether a weight reaches no picture: cross-attention, and what follows the last tokens taken over."""
+    return ".attn2." in key or key.startswith(BEYOND_REFERENCE)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from leffa.synth import SynthPair
 
 SHARD = 125
+HARDER_EVERY = 3  # pairs, of which one is of a harder kind
 UNTOUCHED = (
     "person", "target", "labels", "target_labels", "parts", "keypoints", "garment_mask", "source_garment_mask"
 )  # fmt: skip
@@ -36,6 +37,7 @@ WAY_BACK = {
 def draw_shards(folder: Path, count: int, seed: int, height: int, width: int, workers: int = 2) -> None:
     """Draw pairs seed … seed+count-1 into `folder/train-NNN.npz` (existing shards are kept).
 
+    Every third is of one of the harder kinds of ``leffa.synth.kinds``, each in its turn.
     Arrays are stacked over the pairs: those of ``leffa.synth.SynthPair`` as they are (UNTOUCHED), garment and
     source_garment cut out and framed by ``prepare_garment`` with their silhouettes, flow and source_flow
     float16 [N, H/2, W/2, 2] (every second pixel, NaN where there is none), layout, flat_layout and
@@ -53,6 +55,15 @@ def draw_shards(folder: Path, count: int, seed: int, height: int, width: int, wo
         ]
         for job in track(as_completed(jobs), "drawing people", total=len(jobs)):
             job.result()
+
+
+def kind_of(seed: int) -> str:
+    """The kind of the pair of a seed: every third is harder, all kinds in turn."""
+    from leffa.synth.kinds import KINDS
+
+    turn, place = divmod(seed, HARDER_EVERY)
+    harder = [kind for kind in KINDS if kind != "usual"]
+    return "usual" if place else harder[turn % len(harder)]
 
 
 def shards(folder: Path) -> list[Path]:
@@ -93,7 +104,7 @@ def _draw_shard(path: Path, seed: int, count: int, height: int, width: int) -> N
     from leffa.synth.pairs import sample
 
     detector = LandmarkDetector()
-    pairs = (sample(seed + index, height, width) for index in range(count))
+    pairs = (sample(each, height, width, kind=kind_of(each)) for each in range(seed, seed + count))
     columns: dict[str, list[np.ndarray]] = {}
     for pair in pairs:
         for name, array in _prepared(pair, detector).items():

@@ -1,4 +1,4 @@
-"""Where training runs: on the GPU if there is one, else on the CPU; networks in bfloat16 where it is quick."""
+"""Where training runs: on the GPU if there is one, else on the CPU; in bfloat16 where that is quick."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def tensor(array: np.ndarray) -> Tensor:
 
 
 def mixed_precision() -> Any:
-    """The context in which networks are run: a processor without bfloat16 would take six times as long with it."""
+    """The context that networks run in. A processor without bfloat16 would take six times as long with it."""
     quick = device().type != "cpu" or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     return torch.autocast(device().type, torch.bfloat16, enabled=quick)

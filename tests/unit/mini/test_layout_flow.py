@@ -8,13 +8,16 @@ from leffa.diffusion.flow import coordinates
 from leffa.mini.layout import (
     FLAT_CELL,
     FLAT_IN,
+    HIPS,
     MARGIN,
     PERSON_CELL,
     PERSON_IN,
     SEAM,
+    UNIT,
     LayoutFlow,
     same_cloth,
     shapes,
+    with_hems_at_hips,
     with_limbs,
     with_margin,
 )
@@ -90,8 +93,9 @@ def test_the_nets_take_what_is_known_and_answer_in_cells_of_the_person() -> None
     cells = torch.nn.functional.avg_pool2d(garment, FLAT_CELL)
     kinds = torch.tensor([0, 2])
     assert with_margin(cells, kinds).shape[1] == FLAT_IN
-    flow = LayoutFlow()(labels, parts, silhouette, keypoints, garment, kinds)
+    flow, outline = LayoutFlow()(labels, parts, silhouette, keypoints, garment, kinds)
     assert flow.shape == (2, 2, ROWS, COLUMNS)
+    assert outline.shape == (2, 1, 4 * ROWS, 4 * COLUMNS)
 
 
 def test_limbs_carry_their_frame_with_them() -> None:
@@ -106,3 +110,39 @@ def test_limbs_carry_their_frame_with_them() -> None:
     along_turned, across_turned = limb_frames(turned, HEIGHT, WIDTH, PERSON_CELL).chunk(2, 1)
     assert torch.equal(along_turned[0, UPPER_ARM, 5, 3:12], along[0, UPPER_ARM, 5:14, 3])
     assert torch.equal(across_turned[0, UPPER_ARM, 3:8, 7].flip(0), across[0, UPPER_ARM, 9, 1:6])
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "raised"),
+    [(0, 12, True), (0, 30, False), (2, 12, False)],
+    ids=["narrow", "wide", "dress"],
+)
+def test_a_top_pictured_narrow_ends_at_the_hips(kind: int, columns: int, raised: bool) -> None:
+    rows, width = HEIGHT // FLAT_CELL, WIDTH // FLAT_CELL
+    silhouette = torch.zeros(1, 1, rows, width)
+    left = (width - columns) // 2
+    silhouette[:, :, 10:50, left : left + columns] = 1
+    flat = torch.zeros(1, 4, rows + 2 * MARGIN, width + 2 * MARGIN)
+    heights = torch.linspace(0.9, -0.3, flat.shape[2]) / UNIT  # the garment reaches from 0.63 m to -0.03 m
+    flat[:, 1] = heights[:, None]
+    answer = with_hems_at_hips(flat, silhouette, torch.tensor([kind]))
+    if raised:
+        hem = answer[0, 1, MARGIN + 49, width // 2] * UNIT
+        assert HIPS - 0.02 < hem < HIPS + 0.02
+        assert torch.allclose(answer[0, 1, MARGIN + 10], flat[0, 1, MARGIN + 10], atol=0.1)
+        assert torch.equal(answer[:, [0, 2, 3]], flat[:, [0, 2, 3]])
+    else:
+        assert torch.equal(answer, flat)
+
+
+def test_flow_and_outline_teach_all_three_nets() -> None:
+    layouts = LayoutFlow()
+    labels, parts = torch.randint(LABELS, (1, HEIGHT, WIDTH)), torch.randint(PARTS, (1, HEIGHT, WIDTH))
+    silhouette = torch.full((1, HEIGHT, WIDTH), 255, dtype=torch.uint8)
+    keypoints = torch.rand(1, 17, 3) * torch.tensor([WIDTH, HEIGHT, 1])
+    answer = layouts(labels, parts, silhouette, keypoints, torch.rand(1, 4, HEIGHT, WIDTH), torch.tensor([1]))
+    for values in answer:
+        layouts.zero_grad()
+        values.square().sum().backward(retain_graph=True)
+        for net in (layouts.person, layouts.flat, layouts.fit):
+            assert any(parameter.grad is not None and parameter.grad.any() for parameter in net.parameters())

@@ -11,7 +11,7 @@ from leffa.mini.nets import HEIGHT, WIDTH, Layers, Readout, Refiner, compose
 def layers() -> Layers:
     torch.manual_seed(0)
     one, three = torch.rand(1, 1, HEIGHT, WIDTH), torch.rand(1, 3, HEIGHT, WIDTH)
-    return Layers(garment=one, shade=three + 0.5, trust=1 - one, keep=1 - one, fill=three)
+    return Layers(garment=one, shade=three + 0.5, trust=1 - one, keep=1 - one, fill=three, behind=three)
 
 
 def identity_flow() -> torch.Tensor:
@@ -41,21 +41,37 @@ def test_at_the_native_size_layers_are_used_as_they_are(layers: Layers) -> None:
     assert torch.allclose(answer, compose(layers, photo, garment), atol=1e-3)
 
 
-def test_garment_over_kept_photo_over_fill() -> None:
+def test_garment_over_kept_photo_over_what_was_hidden() -> None:
     def plane(value: float, channels: int = 1) -> torch.Tensor:
         return torch.full((1, channels, 2, 2), value)
 
     photo, garment = plane(0.2, 3), plane(0.4, 3)
-    for worn, keep, expected in ((1.0, 1.0, 0.8), (0.0, 1.0, 0.2), (0.0, 0.0, 0.9), (0.5, 0.0, 0.85)):
-        layers = Layers(plane(worn), plane(2.0, 3), plane(1.0), plane(keep), plane(0.9, 3))
+    for worn, trust, keep, expected in (
+        (1.0, 1.0, 1.0, 0.8), (1.0, 0.0, 1.0, 0.6), (0.0, 1.0, 1.0, 0.2),
+        (0.0, 1.0, 0.0, 0.9), (0.5, 1.0, 0.0, 0.85),
+    ):  # fmt: skip
+        layers = Layers(plane(worn), plane(2.0, 3), plane(trust), plane(keep), plane(0.6, 3), plane(0.9, 3))
         assert torch.allclose(compose(layers, photo, garment), plane(expected, 3))
+
+
+def test_known_pixels_grow_over_the_others_and_stay_as_they_are() -> None:
+    picture = torch.zeros(1, 3, HEIGHT, WIDTH)
+    picture[..., : WIDTH // 2], picture[..., WIDTH // 2 :] = 0.2, 0.8
+    known = torch.ones(1, 1, HEIGHT, WIDTH)
+    known[:, :, 60:200, 40:150] = 0
+    noise = torch.rand_like(picture) * (1 - known)  # what is not known shall not matter
+    answer = readout.grown(picture + noise, known)
+    assert torch.equal(answer * known, picture * known)
+    row = answer[0, 0, 130]
+    assert row[41] < 0.25 and row[148] > 0.75 and 0.35 < row[95] < 0.65
+    assert readout.grown(noise, torch.zeros_like(known)).isfinite().all()
 
 
 def test_an_untrained_refiner_leaves_the_reading_as_it_is() -> None:
     torch.manual_seed(0)
     flow = identity_flow()[:, :, ::2, ::2]
     size = flow.shape[2:]
-    reading = Readout(flow, torch.randn(1, 1, *size), torch.zeros(1, 1, *size), torch.randn(1, 2, *size))
+    reading = Readout(flow, torch.randn(1, 1, *size), torch.zeros(1, 1, *size), torch.randn(1, 3, *size))
     picture, plane = torch.rand(1, 3, HEIGHT, WIDTH), torch.ones(1, 1, HEIGHT, WIDTH)
     rounds = readout.refine(
         Refiner(), reading, decoded=picture, photo=picture, cloth=plane, mask=plane, densepose=picture,
@@ -78,16 +94,19 @@ def test_reach_counts_from_the_ends_of_the_silhouette_in_each_row_and_column() -
     assert torch.equal(left[0], left[3])  # no silhouette in row 0: the whole's ends
 
 
-def test_two_readings_of_the_flow_meet_in_the_middle_but_beside_the_garment_attention_has_no_say() -> None:
+def test_two_readings_are_weighed_but_beside_the_garment_attention_has_no_say() -> None:
     size, plane = (1, 2, 16, 12), torch.zeros(1, 1, 16, 12)
-    attended = Readout(torch.full(size, 0.4), plane, plane, torch.zeros(size))
+    attended = Readout(torch.full(size, 0.4), plane - 2, plane, torch.zeros(1, 3, 16, 12))
     silhouette = torch.zeros(1, 1, 64, 48)
     silhouette[..., 24:] = 1  # the right half
+    outline = torch.full((1, 1, 32, 24), 4.0)
     for other, expected in (
-        (0.2, 0.3),
+        (0.2, 0.26),
         (-0.2, -0.2),
         (1.6, 1.6),
     ):  # on the garment, beside it, out of the picture
-        both = readout.agreed(attended, torch.full((1, 2, 4, 3), other), silhouette)
+        both = readout.agreed(attended, torch.full((1, 2, 4, 3), other), outline, silhouette)
         assert torch.allclose(both.flow, torch.full(size, expected))
-        assert torch.allclose(both.flow + both.doubt, attended.flow)
+        assert torch.allclose(both.flow + both.doubt[:, :2], attended.flow)
+        assert torch.equal(both.mask_logit + both.doubt[:, 2:], attended.mask_logit)
+        assert torch.equal(both.mask_logit, plane + 1)

@@ -1,6 +1,7 @@
 """The embedded model's recipe, one step of every stage on four pairs."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from leffa.errors import BadFolder, BadParameter
-from leffa.mini.nets import Mini
+from leffa.mini.nets import HEIGHT, WIDTH, Mini
 from leffa.mini.parser import Parser
+from leffa.synth.kinds import KINDS
+from leffa.synth.pairs import sample
+from leffa.training.data import kind_of
 from leffa.training.loop import LoopConfig, fit
-from leffa.training.recipes.mini import STAGES, train
+from leffa.training.recipes.mini import FIRST_SEED, STAGES, train
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +29,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_stage_takes_a_step_and_the_result_loads(trained: Path) -> None:
     Mini().load(trained / "leffa-mini.safetensors")
     Parser.load(trained / "leffa-mini-parser.safetensors")
+
+
+def test_one_pair_in_three_is_of_a_harder_kind_and_all_kinds_have_their_turn(trained: Path) -> None:
+    kinds = Counter(kind_of(seed) for seed in range(30))
+    assert kinds == {"usual": 20} | {kind: 2 for kind in KINDS if kind != "usual"}
+    with np.load(trained / "data" / "train-000.npz") as shard:
+        for index, person in enumerate(shard["person"]):
+            seed = FIRST_SEED + index
+            assert np.array_equal(person, sample(seed, HEIGHT, WIDTH, kind=kind_of(seed)).person)
 
 
 @pytest.mark.parametrize("stage", ["vae", "parser", "layout", "pair", "refiner"])

@@ -13,7 +13,7 @@ def batch() -> dict[str, np.ndarray]:
         "garment_alpha": (HEIGHT, WIDTH), "garment_mask": (HEIGHT, WIDTH), "parts": (HEIGHT, WIDTH),
         "mask": (HEIGHT, WIDTH), "cloth": (HEIGHT, WIDTH), "true_flow": (HEIGHT // 2, WIDTH // 2, 2),
         "decoded": (3, HEIGHT, WIDTH),
-        "flow": (2, 128, 96), "mask_logit": (1, 128, 96), "shade": (1, 128, 96), "doubt": (2, 128, 96),
+        "flow": (2, 128, 96), "mask_logit": (1, 128, 96), "shade": (1, 128, 96), "doubt": (3, 128, 96),
     }  # fmt: skip
     assert set(shapes) == set(NAMES)
     return {name: rng.integers(0, 24, (1, *shape)).astype(np.float32) for name, shape in shapes.items()} | {

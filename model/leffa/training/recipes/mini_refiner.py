@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from rich.progress import track
 from torch import Tensor
-from torch.nn import functional as F
 
 from leffa.diffusion.flow import warp
 from leffa.diffusion.pipeline import LeffaPipeline
@@ -20,6 +19,7 @@ from leffa.training.data import SHARD, both_directions, load_shards, shards, wri
 from leffa.training.device import device, mixed_precision, tensor
 from leffa.training.disturb import PART_MIRROR
 from leffa.training.loop import LoopConfig, fit
+from leffa.training.recipes.mini_layout import outline_loss
 from leffa.training.recipes.mini_pair import look_through
 from leffa.training.sheets import write_sheet
 from leffa.tryon import GARMENT_TYPES
@@ -90,8 +90,8 @@ def _draw(
         attended = read_attention(mini.head, drawn.tap)
     garment = torch.cat([_tensor(batch["garment"]), _tensor(batch["garment_alpha"][..., None])], 1)
     seen = (tensor(batch[name]) for name in ("labels", "parts", "silhouette", "keypoints"))
-    flow = mini.layout(*seen, garment, tensor(batch["garment_type"]))
-    readout = agreed(attended, flow, garment[:, 3:])
+    flow, outline = mini.layout(*seen, garment, tensor(batch["garment_type"]))
+    readout = agreed(attended, flow, outline, garment[:, 3:])
     return {
         "decoded": (drawn.images.float() * 255).round().byte().cpu().numpy(),
         **{name: values.half().cpu().numpy() for name, values in vars(readout).items()},
@@ -139,25 +139,24 @@ def _loss(refiner: Refiner, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
     total = torch.zeros((), device=mask.device)
     figures: dict[str, Tensor] = {}
     rounds = _answers_in_rounds(refiner, batch, mask)
-    for share, (layers, readout, answer) in zip(ROUND_SHARES, rounds, strict=True):
-        figures = _round_loss(layers, readout.flow, answer, mask, batch)  # the last round's are logged
+    for share, (_, reading, answer) in zip(ROUND_SHARES, rounds, strict=True):
+        figures = _round_loss(reading, answer, mask, batch)  # the last round's are logged
         total = total + share * (4 * figures["pixels"] + 2 * figures["outline"] + 4 * figures["flow"])
     return {"loss": total, **figures}
 
 
 def _round_loss(
-    layers: Layers, flow: Tensor, answer: Tensor, mask: Tensor, batch: dict[str, np.ndarray]
+    reading: Readout, answer: Tensor, mask: Tensor, batch: dict[str, np.ndarray]
 ) -> dict[str, Tensor]:
     true_mask = tensor(batch["garment_mask"][:, None] > 0).float()
-    entropy = F.binary_cross_entropy(layers.garment.clamp(1e-4, 1 - 1e-4), true_mask, reduction="none")
     area = mask.sum() + 1
     true_flow = tensor(batch["true_flow"]).float().permute(0, 3, 1, 2)  # every second pixel
     seen = ~true_flow.isnan().any(1, keepdim=True)
-    away = (flow[:, :, ::2, ::2] - true_flow.nan_to_num()).abs().sum(1, keepdim=True)
+    away = (reading.flow[:, :, ::2, ::2] - true_flow.nan_to_num()).abs().sum(1, keepdim=True)
     wrong = (answer - _tensor(batch["target"])) * mask
     return {
         "pixels": (wrong.abs() + wrong.square()).sum() / (3 * area),
-        "outline": (entropy * mask).sum() / area,
+        "outline": outline_loss(reading.mask_logit, true_mask, mask),
         "flow": (away * seen).sum() / (seen.sum() + 1),
     }
 
