@@ -28,9 +28,7 @@ SEAM: Final = 0.235  # metres up the suit where a dress's skirt is sewn on
 SPREAD: Final = 0.025  # metres by which coordinates may differ and still name the same cloth
 OUTLINE_CELLS: Final = 4  # the outline is as much finer than the person's cells
 TOP: Final = GARMENT_TYPES.index("upper_body")
-NARROW: Final = (
-    1.45  # length by width of a top on a mannequin, at least; nine in ten laid flat are below 1.25
-)
+NARROW: Final = 1.45  # least length by width of a top on a mannequin; nine in ten laid flat: below 1.25
 HIPS: Final = 0.02  # metres up the suit
 BELL: Final = 8.0  # pixels: how wide a keypoint is drawn
 PERSON_IN: Final = LABELS + PARTS + 1 + KEYPOINTS + 3 * len(LIMBS) + 2

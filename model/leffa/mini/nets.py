@@ -213,7 +213,7 @@ def _twice(coarse: Tensor, like: Tensor) -> Tensor:
 
 
 def compose(layers: Layers, photo: Tensor, garment: Tensor) -> Tensor:
-    """Garment over photo over what it hid; photo and (warped) garment [B, 3, H, W] 0..1 → the same shape."""
+    """Garment over photo over what was hidden; photo, (warped) garment [B, 3, H, W] 0..1 → the same shape."""
     behind = layers.keep * photo + (1 - layers.keep) * layers.behind
     worn = layers.trust * (garment * layers.shade).clamp(0, 1) + (1 - layers.trust) * layers.fill
     return layers.garment * worn + (1 - layers.garment) * behind

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from leffa.diffusion.reference import denoise, reference_features
@@ -28,8 +29,6 @@ def test_weights_that_are_left_out_reach_no_picture() -> None:
 
 
 def test_a_file_without_a_weight_that_counts_is_refused(tmp_path) -> None:
-    from safetensors.torch import load_file, save_file
-
     state = load_file(WEIGHTS)
     state.pop("unet.conv_out.weight")
     save_file(state, tmp_path / "damaged.safetensors")
