@@ -20,13 +20,11 @@ from torch.nn import functional as F
 from leffa.mini.layout import FLAT_CELL, MARGIN, UNIT, LayoutFlow, shapes, with_limbs, with_margin
 from leffa.mini.nets import Mini
 from leffa.mini.parser import HEIGHT, LABELS, PARTS, WIDTH, ParserNet
-from leffa.preprocess.agnostic_mask import agnostic_mask
 from leffa.training.data import both_directions, shards
 from leffa.training.device import mixed_precision, tensor
 from leffa.training.disturb import KEYPOINT_MIRROR, LABEL_MIRROR, PART_MIRROR
 from leffa.training.loop import LoopConfig, fit
-from leffa.training.recipes.mini_pair import look_through, weighted_mean
-from leffa.tryon import GARMENT_TYPES
+from leffa.training.recipes.mini_pair import agnostic_masks, look_through, weighted_mean
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -69,8 +67,6 @@ def _reduced(parser: ParserNet, shard: Path) -> Arrays:
     pairs = both_directions(shard, NAMES)
     look_through(parser, pairs)
     layout, weight = _worn(pairs["layout"])
-    looks = zip(pairs["labels"], pairs["parts"], pairs["garment_type"], strict=True)
-    masks = np.stack([agnostic_mask(labels, parts, GARMENT_TYPES[kind]) for labels, parts, kind in looks])
     seen = [tensor(pairs[name]) for name in ("labels", "parts", "silhouette")]
     known = [shapes(*batch) for batch in zip(*(values.split(BATCH) for values in seen), strict=True)]
     flats = np.concatenate([pairs["garment"], pairs["garment_alpha"][..., None]], 3)
@@ -83,7 +79,7 @@ def _reduced(parser: ParserNet, shard: Path) -> Arrays:
         "garment": np.stack([cv2.resize(flat, size, interpolation=cv2.INTER_AREA) for flat in flats]),
         "flat_layout": pairs["flat_layout"],
         "garment_type": pairs["garment_type"],
-        "mask": _shares(masks),
+        "mask": _shares(agnostic_masks(pairs)),
         "outline": _shares(pairs["garment_mask"] > 0),
         "flow": pairs["flow"][:, 2::4, 2::4].transpose(0, 3, 1, 2),
     }

@@ -48,14 +48,7 @@ def encode_latents(mini: Mini, parser: ParserNet, data: Path, out: Path) -> Path
     path = out / "latents.npz"
     pairs = _one_direction(data)
     look_through(parser, pairs)
-    masks = np.stack(
-        [
-            agnostic_mask(labels, parts, GARMENT_TYPES[kind])
-            for labels, parts, kind in zip(
-                pairs["labels"], pairs["parts"], pairs["garment_type"], strict=True
-            )
-        ]
-    )
+    masks = agnostic_masks(pairs)
     arrays = {
         "target": _encode(mini, pairs["target"]),
         "masked": _encode(mini, pairs["person"], masks),
@@ -85,6 +78,12 @@ def _one_direction(data: Path) -> dict[str, np.ndarray]:
         return np.where(back.reshape(-1, *[1] * (there.ndim - 1)), pairs[WAY_BACK[name]], there)
 
     return {name: chosen(name) for name in NAMES}
+
+
+def agnostic_masks(pairs: dict[str, np.ndarray]) -> np.ndarray:
+    """Where each pair's person may be repainted, by the labels and parts in `pairs`: bool [N, H, W]."""
+    looks = zip(pairs["labels"], pairs["parts"], pairs["garment_type"], strict=True)
+    return np.stack([agnostic_mask(labels, parts, GARMENT_TYPES[kind]) for labels, parts, kind in looks])
 
 
 def look_through(parser: ParserNet, pairs: dict[str, np.ndarray]) -> None:

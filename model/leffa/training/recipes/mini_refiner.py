@@ -14,13 +14,13 @@ from leffa.diffusion.pipeline import LeffaPipeline
 from leffa.mini.nets import FLOW_LAYER, PART_COLOURS, Layers, Mini, Readout, Refiner, compose
 from leffa.mini.parser import ParserNet
 from leffa.mini.readout import agreed, read_attention, refine
-from leffa.preprocess.agnostic_mask import agnostic_mask, clothing_mask
+from leffa.preprocess.agnostic_mask import clothing_mask
 from leffa.training.data import SHARD, both_directions, load_shards, shards, write_arrays
 from leffa.training.device import device, mixed_precision, tensor
 from leffa.training.disturb import PART_MIRROR
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.recipes.mini_layout import outline_loss
-from leffa.training.recipes.mini_pair import look_through
+from leffa.training.recipes.mini_pair import agnostic_masks, look_through
 from leffa.training.sheets import write_sheet
 from leffa.tryon import GARMENT_TYPES
 
@@ -60,9 +60,9 @@ def _answers(mini: Mini, parser: ParserNet, pipeline: LeffaPipeline, shard: Path
     pairs = both_directions(shard, DRAWN_FROM)
     kinds = [GARMENT_TYPES[index] for index in pairs["garment_type"]]
     look_through(parser, pairs)
-    looks = list(zip(pairs["labels"], pairs["parts"], kinds, strict=True))
-    pairs["mask"] = np.stack([agnostic_mask(labels, parts, kind) for labels, parts, kind in looks])
-    pairs["cloth"] = np.stack([clothing_mask(labels, kind) for labels, _, kind in looks])
+    pairs["mask"] = agnostic_masks(pairs)
+    looks = zip(pairs["labels"], kinds, strict=True)
+    pairs["cloth"] = np.stack([clothing_mask(labels, kind) for labels, kind in looks])
     drawn = [_draw(mini, pipeline, pairs, start) for start in range(0, len(kinds), BATCH)]
     pairs["true_flow"] = pairs.pop("flow")
     pairs |= {name: np.concatenate([batch[name] for batch in drawn]) for name in drawn[0]}
