@@ -15,7 +15,7 @@ settings.load_profile("patient")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the suites take beside pytest's own options."""
-    parser.addoption("--cases", type=int, default=400, help="cases an address in tests/contract")
+    parser.addoption("--cases", type=int, default=300, help="cases an address in tests/contract")
 
 
 @pytest.fixture(scope="session")

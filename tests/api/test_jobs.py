@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leffa.jobs.hub import NUMBERS_AN_ATTEMPT, News
+
 BROWSER = {"X-Client-ID": "a-browser-of-somebody"}
 
 
@@ -79,6 +81,14 @@ def test_events_tell_the_states_in_order_and_end(tools, order, gate) -> None:
     assert states[-1] == "succeeded"
     numbers = [int(number) for _, number, _ in told]
     assert numbers == sorted(numbers)
+
+
+def test_progress_still_at_hand_is_not_told_after_the_end(puppet_client, tools, order) -> None:
+    job = order(puppet_client).json()
+    ended(tools, puppet_client, job)
+    late = News(job["id"], NUMBERS_AN_ATTEMPT + 2, "progress", {"step": 1})
+    puppet_client.app.state.desk.hub.publish(late)
+    assert [event for event, _, _ in events(puppet_client, job)] == ["state"]
 
 
 def test_the_real_model_tells_every_step_with_previews(client, order, tools, person_png, garment_png) -> None:

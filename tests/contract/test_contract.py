@@ -11,10 +11,9 @@ import pytest
 
 HERE = Path(__file__).parent
 SCHEMATHESIS = shutil.which("schemathesis", path=Path(sys.executable).parent)
-WORKERS = 4
 LONGEST_SECONDS = 3 * 3600
 STUMBLED = "Runtime Error\n\nUnsupported type: 'Binary'"
-LEAST_CASES = 5000  # with the default of --cases
+LEAST_CASES = 4800  # with the default of --cases
 
 
 @pytest.mark.slow
@@ -22,7 +21,7 @@ def test_the_service_keeps_to_its_document(address, request) -> None:
     """Every address, with what the document allows and with what it does not; `--cases 5000` tries more."""
     cases = request.config.getoption("--cases")
     command = [SCHEMATHESIS, "run", f"{address}/openapi.json", "--no-color", "--seed", "1"]
-    command += ["--workers", str(WORKERS), "--max-examples", str(cases)]
+    command += ["--workers", "1", "--max-examples", str(cases)]  # more would make other cases at each run
     begun = time.perf_counter()
     done = subprocess.run(
         command,
@@ -37,7 +36,7 @@ def test_the_service_keeps_to_its_document(address, request) -> None:
     assert done.returncode == 0 or only_stumbled(done.stdout), done.stdout[-20_000:] + done.stderr[-2_000:]
     generated = int(re.search(r"(\d+) generated", done.stdout)[1])
     print(f"{generated} cases in {seconds:.0f} s, {generated / seconds:.0f} a second")
-    assert generated >= min(LEAST_CASES, 10 * cases)
+    assert generated >= min(LEAST_CASES, 16 * cases)
 
 
 def only_stumbled(told: str) -> bool:

@@ -22,7 +22,7 @@ async def tell_of(desk: Desk, job: str, seen: int) -> AsyncIterator[ServerSentEv
             elif now.position != told.position:
                 place = {"position": now.position, "seconds_left": now.seconds_left}
                 yield ServerSentEvent(event="queue", data=place)
-            if told is None:
+            if told is None and now.state not in FINAL:  # numbers rise, and no progress is above the end's
                 for missed in desk.hub.since(job, seen):
                     seen = missed.number
                     yield _progress(missed)
