@@ -1,5 +1,5 @@
 const { readFileSync } = require("node:fs");
-const { launch, PHONE, result, run, takeExample, upload, visit } = require("./support/browser");
+const { launch, PHONE, result, run, setSteps, takeExample, upload, visit } = require("./support/browser");
 
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -44,6 +44,7 @@ describe.each([
   test("while it runs, at the result, in the history", async () => {
     await takeExample(page, "person", 1);
     await takeExample(page, "garment", 1);
+    await setSteps(page, 30); // long enough to be looked at
     await run(page);
     await page.waitForSelector("[data-stage]");
     expect(await violations(page)).toEqual([]);

@@ -9,7 +9,10 @@ from hypothesis import settings
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no fault of what is tested
+# A busy machine is no fault of what is tested, and neither are cases that were never tried before: look for
+# those with `pytest --hypothesis-profile search`.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("patient")
 
 

@@ -6,6 +6,7 @@ const {
   launch,
   result,
   run,
+  setSteps,
   takeExample,
   upload,
   visit,
@@ -74,6 +75,7 @@ test("two chosen files become a picture that is new inside the mask and the phot
   await upload(page, "garment", "garment-3.png");
   await filled(page, "garment");
   await turnOn("Keep the rest of the photo");
+  await setSteps(page, 30); // long enough to be seen at work
   await run(page);
   await page.waitForSelector('[data-stage="denoise"] img[src^="data:image/webp"]');
   const job = await result(page);

@@ -82,6 +82,16 @@ def test_an_edited_mask_changes_the_picture(client, send, mask, tools, person_pn
     assert np.median(upper) == 0
 
 
+def test_a_mask_is_a_job_without_pictures_and_can_be_deleted(client, person_png) -> None:
+    made = client.post("/masks", files={"human_image": ("p.png", person_png)}).json()
+    job = client.get(f"/jobs/{made['id']}")
+    assert job.status_code == 200
+    assert (job.json()["task"], job.json()["state"], job.json()["images"]) == ("mask", "succeeded", [])
+    assert "succeeded" in client.get(f"/jobs/{made['id']}/events").text
+    assert client.delete(f"/jobs/{made['id']}").status_code == 204
+    assert client.get(f"/masks/{made['id']}").status_code == 404
+
+
 def test_a_mask_of_another_size_or_no_picture_is_refused(client, mask, small_png) -> None:
     for data, code in ((small_png, "mask_wrong_size"), (b"nothing", "not_an_image")):
         answer = client.put(f"/masks/{mask['id']}", content=data)

@@ -59,7 +59,9 @@ def test_requests_wait_in_line_and_a_full_line_says_so(tools, send, small_png, g
         tools.running(lambda name: tools.Puppet(gate), queue_size=2) as client,
         ThreadPoolExecutor(3) as pool,
     ):
-        waiting = [pool.submit(send, client, small_png, small_png, seed=i) for i in range(3)]
+        waiting = [pool.submit(send, client, small_png, small_png, seed=0)]
+        assert gate.entered.wait(20)
+        waiting += [pool.submit(send, client, small_png, small_png, seed=seed) for seed in (1, 2)]
         tools.until(lambda: client.get("/health").json()["queue_depth"] == 3)
         refused = send(client, small_png, small_png)
         assert (refused.status_code, refused.json()["code"]) == (503, "queue_full")
@@ -101,7 +103,7 @@ def test_a_client_that_goes_away_leaves_the_line(tools, send, small_png, gate) -
         gate.entered.wait(20)
         with pytest.raises(httpx.ReadTimeout), httpx.Client(base_url=client.base_url, timeout=1) as hasty:
             send(hasty, small_png, small_png, seed=2)
-        time.sleep(0.5)  # until the server has seen the connection close
+        tools.until(lambda: 'leffa_cancelled_total{by="disconnect"} 1.0' in client.get("/metrics").text)
         gate.open.set()
         assert first.result().status_code == 200
         assert send(client, small_png, small_png, seed=3).status_code == 200

@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def ended(tools, client: httpx.Client, job: dict) -> dict:
     return job_at(client, job)
 
 
-def events(client: httpx.Client, job: dict, last: str = "") -> Iterator[tuple[str, str, dict]]:
+def events(client: httpx.Client, job: dict, last: str | bytes = "") -> Iterator[tuple[str, str, dict]]:
     """(event, id, data) of the job's stream, until it ends."""
     headers = {"Last-Event-ID": last} if last else {}
     with client.stream("GET", job["links"]["events"], headers=headers) as stream:
@@ -91,6 +92,13 @@ def test_progress_still_at_hand_is_not_told_after_the_end(puppet_client, tools, 
     assert [event for event, _, _ in events(puppet_client, job)] == ["state"]
 
 
+@pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 5000, "\u0661"])
+def test_a_last_event_id_of_no_event_is_none(puppet_client, order, last: str) -> None:
+    job = order(puppet_client).json()
+    told = events(puppet_client, job, last.encode())
+    assert [data["state"] for event, _, data in told if event == "state"][-1] == "succeeded"
+
+
 def test_the_real_model_tells_every_step_with_previews(client, order, tools, person_png, garment_png) -> None:
     files = {"human_image": ("a.png", person_png), "garment_image": ("b.png", garment_png)}
     job = client.post("/jobs", files=files, data={"inference_steps": 4}).json()
@@ -114,17 +122,28 @@ def test_who_comes_back_gets_what_was_missed(tools, order, gate) -> None:
     assert told[-1][2]["state"] == "succeeded"
 
 
-def test_those_in_line_are_told_when_it_moves(tools, order, gate) -> None:
-    with tools.running(lambda name: tools.Puppet(gate)) as client:
+def test_those_in_line_are_told_when_it_moves(tools, order) -> None:
+    entered, turns = threading.Event(), threading.Semaphore(0)
+
+    def act(request, cancelled) -> None:
+        entered.set()
+        turns.acquire(timeout=30)
+
+    with tools.running(lambda name: tools.Puppet(act)) as client:
         order(client)
-        gate.entered.wait(10)
+        entered.wait(10)
         order(client)
         third = order(client).json()
         assert third["position"] == 1 and third["seconds_left"] > 0
         stream = events(client, third)
         assert next(stream)[2]["position"] == 1
-        gate.open.set()
-        assert ("queue", 0) in [(event, data.get("position")) for event, _, data in stream]
+        turns.release()
+        assert next((event, data["position"]) for event, _, data in stream if event == "queue") == (
+            "queue",
+            0,
+        )
+        turns.release(2)
+        assert list(stream)[-1][2]["state"] == "succeeded"
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_within_a_step(tools, order, gate) -> None:
@@ -159,6 +178,15 @@ def test_where_nothing_is_kept_nothing_is_written(tools, order, tmp_path, monkey
         assert answer.status_code == 200
         assert client.get(f"/jobs/{answer.headers['x-job']}").status_code == 404
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_is_kept_a_failure_leaves_nothing_either(tools, order) -> None:
+    def fail(request, cancelled) -> None:
+        raise ValueError
+
+    with tools.running(lambda name: tools.Puppet(fail), retention_hours=0) as client:
+        assert order(client, "/tryon").status_code == 500
+        assert client.app.state.desk.store.ids() == set()
 
 
 def test_a_failed_job_says_why(tools, order) -> None:

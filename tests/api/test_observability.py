@@ -56,6 +56,19 @@ def test_an_id_makes_no_label_of_its_own(puppet_client) -> None:
     assert 'route="/jobs/{job_id}"' in text
 
 
+def test_a_method_of_nobody_makes_no_label_of_its_own(puppet_client) -> None:
+    puppet_client.request("GUESSED", "/health/live")
+    text = puppet_client.get("/metrics").text
+    assert "GUESSED" not in text and 'method="other"' in text
+
+
+def test_an_unexpected_error_counts_as_one(puppet_client, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(puppet_client.app.state.desk, "get", lambda job, reader: 1 / 0)
+    assert puppet_client.get("/jobs/any").status_code == 500
+    counted = 'leffa_requests_total{method="GET",route="/jobs/{job_id}",status="500"} 1.0'
+    assert counted in puppet_client.get("/metrics").text
+
+
 def test_a_request_is_one_line_with_its_id(puppet_client, send, small_png, caplog) -> None:
     with caplog.at_level(logging.INFO, "leffa.requests"):
         logging.getLogger().setLevel(logging.INFO)

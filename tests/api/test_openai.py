@@ -2,8 +2,12 @@
 
 import hashlib
 import io
+import threading
+import time
 from base64 import b64decode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 
 import httpx
@@ -11,6 +15,9 @@ import numpy as np
 import openai
 import pytest
 from PIL import Image
+
+from leffa import images
+from leffa.service.orders import DECODERS
 
 KEY = "a-long-random-word"
 
@@ -33,11 +40,13 @@ def pixels(picture: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
 
 
-def test_two_images_make_one_picture(sdk, small_png) -> None:
+def test_two_images_make_one_picture(sdk, shop, small_png) -> None:
+    before = shop.app.state.desk.store.ids()
     answer = sdk.images.edit(image=[small_png, small_png], prompt="")
     assert answer.output_format == "png" and answer.created > 1_700_000_000
     (picture,) = answer.data
     assert np.array_equal(pixels(b64decode(picture.b64_json)), 255 - pixels(small_png))
+    assert shop.app.state.desk.store.ids() == before, "nothing is kept here"
 
 
 def test_the_picture_can_be_an_address(sdk, shop, small_png) -> None:
@@ -82,6 +91,30 @@ def test_a_mask_is_transparent_where_to_repaint(sdk, small_png, tools) -> None:
     with pytest.raises(openai.APIStatusError) as nothing:
         sdk.images.edit(image=[small_png, small_png], mask=tools.encode(mask), prompt="")
     assert nothing.value.code == "empty_mask"
+
+
+def test_masks_are_decoded_two_at_a_time_as_all_pictures(sdk, small_png, tools, monkeypatch) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+    decode = images.decode
+
+    def counted(*args):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        return decode(*args)
+
+    monkeypatch.setattr(images, "decode", counted)
+    mask = Image.new("RGBA", (64, 64), (0, 0, 0, 255))
+    mask.paste((0, 0, 0, 0), (0, 0, 32, 64))
+    send = partial(sdk.images.edit, image=[small_png, small_png], mask=tools.encode(mask), prompt="")
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(send) for _ in range(6)]:
+            assert done.result().data
+    assert most <= DECODERS + 1, "one more is the model's own"
 
 
 def test_errors_are_the_package_s_own(sdk, shop, small_png) -> None:

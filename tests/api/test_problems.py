@@ -91,6 +91,15 @@ def test_a_file_sent_as_text(puppet_client, small_png) -> None:
     check(puppet_client.post("/tryon", files=files), "missing_field", "human_image")
 
 
+@pytest.mark.parametrize("charset", ["undefined", "unicode_escape", "latin-1"])
+@pytest.mark.parametrize("path", ["/tryon", "/v1/images/edits"])
+def test_a_form_in_another_charset(puppet_client, charset: str, path: str) -> None:
+    headers = {"Content-Type": f"multipart/form-data; charset={charset}; boundary=x"}
+    text = b'--x\r\nContent-Disposition: form-data; name="seed"\r\n\r\n\\ud800\r\n--x--\r\n'
+    answer = puppet_client.post(path, content=text, headers=headers)
+    assert answer.status_code == 422 and "charset" in answer.text
+
+
 def test_no_form_at_all(puppet_client) -> None:
     check(puppet_client.post("/tryon"), "missing_field", "human_image")
     check(puppet_client.post("/tryon", json={"human_image": "x"}), "missing_field", "human_image")

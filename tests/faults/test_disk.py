@@ -59,12 +59,14 @@ def test_a_full_disk_refuses_orders_and_keeps_accepted_ones_until_there_is_room(
 ) -> None:
     with small_disk(tmp_path / "disk", 8) as disk:
         service = start_service(LEFFA_DATA=disk / "data")
-        job = service.order(seed=4, steps=40).json()["id"]
+        job = service.order(seed=4, steps=100).json()["id"]
         ballast = fill(disk)
         answer = service.order(seed=5)
         assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
         assert service.client.get("/health/live").status_code == 200
-        time.sleep(3)  # the job has come to its end meanwhile, which nobody could write down
+        steps = 'leffa_step_seconds_count{model="mini"} 99.0'  # between the first and the last
+        wait_until(lambda: steps in service.client.get("/metrics").text)
+        time.sleep(1)  # the job has come to its end meanwhile, which nobody could write down
         assert service.job(job)["state"] in ("queued", "running")
         ballast.unlink()
         assert service.outcome(job)["state"] == "succeeded"
@@ -136,7 +138,7 @@ def test_a_broken_database_is_said_at_the_start_and_a_lost_one_is_made_anew(
 
 
 def test_a_locked_database_delays_and_loses_nothing(service, wait_until) -> None:
-    job = service.order(seed=3, steps=20).json()["id"]
+    job = service.order(seed=3, steps=100).json()["id"]
     wait_until(lambda: service.job(job)["state"] == "running")
     with closing(sqlite3.connect(service.data / "jobs.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -149,7 +151,7 @@ def test_a_locked_database_delays_and_loses_nothing(service, wait_until) -> None
 
 
 def test_a_job_whose_picture_is_gone_fails_and_does_not_block_the_line(service) -> None:
-    first = service.order(steps=30).json()["id"]
+    first = service.order(steps=100).json()["id"]
     robbed = service.order(seed=1).json()["id"]
     (service.data / "files" / robbed / "person").unlink()
     last = service.order(seed=2).json()["id"]

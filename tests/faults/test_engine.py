@@ -43,7 +43,7 @@ def test_what_the_model_raises_is_one_job_s_problem(service) -> None:
 
 def test_a_job_whose_engine_is_killed_is_done_again_with_the_same_bytes(service, wait_until) -> None:
     calm = service.outcome(service.order(seed=7, steps=6).json()["id"])
-    job = service.order(seed=7, steps=20).json()["id"]
+    job = service.order(seed=7, steps=100).json()["id"]
     wait_until(lambda: (service.job(job)["progress"] or {}).get("step", 0) >= 2)
     os.kill(service.engine(), signal.SIGKILL)
     again = service.outcome(job)
@@ -108,5 +108,5 @@ def test_a_machine_without_a_free_process_is_asked_again(monkeypatch, wait_until
 
     monkeypatch.setattr(engine, "_spawn", fail)
     engine.start()
-    wait_until(lambda: len(tries) == 2)
+    wait_until(lambda: len(tries) >= 2)
     engine.stop()

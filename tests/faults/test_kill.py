@@ -141,10 +141,11 @@ def test_the_embedded_model_makes_the_same_bytes_after_every_kind_of_end(
 ) -> None:
     service = start_service("real", LEFFA_STOP_SECONDS=0)
     files = {"human_image": person_png, "garment_image": garment_png}
-    calm = service.image(service.outcome(service.order(3, 8, files=files).json()["id"])["id"]).content
+    steps = 32  # more than are done while the test looks and strikes
+    calm = service.image(service.outcome(service.order(3, steps, files=files).json()["id"])["id"]).content
 
     def disturbed(end) -> bytes:
-        job = service.order(3, 8, files=files).json()["id"]
+        job = service.order(3, steps, files=files).json()["id"]
         wait_until(lambda: (service.job(job)["progress"] or {}).get("stage") == "denoise")
         end()
         assert service.outcome(job)["attempt"] == 2

@@ -2,8 +2,10 @@
 
 import socket
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -232,6 +234,28 @@ def test_an_answer_without_end_is_not_read(receiver) -> None:
     receiver.statuses = [200]
     deliver(store)
     assert store.webhooks(9) == [] and len(receiver.got) == 1
+
+
+def test_an_answer_that_drips_is_given_up_in_time(monkeypatch) -> None:
+    monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=[server], daemon=True).start()
+        store = store_with_a_job(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        begun = time.monotonic()
+        deliver(store)
+        assert time.monotonic() - begun < 3.0
+    (job,) = all_jobs(store)
+    assert store.get(job).webhook_tries == 1 and store.get(job).webhook_due is not None
+
+
+def drip(server: socket.socket) -> None:
+    """A byte of an answer's head now and then, for ever."""
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while True:
+            connection.sendall(b"x")
+            time.sleep(0.2)
 
 
 def test_an_address_that_no_client_understands_does_not_end_the_deliveries(monkeypatch) -> None:

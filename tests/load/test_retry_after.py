@@ -2,6 +2,7 @@
 
 import importlib.util
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 API = Path(__file__).parents[1] / "api" / "conftest.py"
 SECONDS = 0.4  # a picture
 QUEUE = 14
+ROUNDS = 3
 
 
 @pytest.mark.slow
@@ -26,15 +28,21 @@ def test_who_comes_back_when_told_is_served_at_once() -> None:
     with api.running(load, queue_size=QUEUE, queue_per_client=QUEUE) as client:
         for _ in range(3):  # it learns how fast it is
             assert client.post("/tryon", files=files).status_code == 200
-        while (answer := client.post("/jobs", files=files)).status_code == 202:
-            pass
-        refused = time.monotonic()
-        assert answer.status_code == 503 and answer.json()["code"] == "queue_full"
-        told = int(answer.headers["Retry-After"])
-        api.until(lambda: client.get("/health").json()["queue_depth"] == 0)
-        waited = time.monotonic() - refused
-        assert waited * 0.75 - 0.5 <= told <= waited * 1.25 + 0.5  # it is rounded to whole seconds
-        assert served_at_once(client, files)
+        rounds = (what_is_told_is_true(client, files, api.until) for _ in range(ROUNDS))
+        assert any(rounds), "a pause of the machine spoils one, a wrong figure all"
+
+
+def what_is_told_is_true(client: httpx.Client, files: dict, until: Callable[..., None]) -> bool:
+    """Fill the line, and see whether it takes as long to empty as it says."""
+    while (answer := client.post("/jobs", files=files)).status_code == 202:
+        pass
+    refused = time.monotonic()
+    assert answer.status_code == 503 and answer.json()["code"] == "queue_full"
+    told = int(answer.headers["Retry-After"])
+    until(lambda: client.get("/health").json()["queue_depth"] == 0)
+    waited = time.monotonic() - refused
+    fits = waited * 0.75 - 0.5 <= told <= waited * 1.25 + 0.5  # it is rounded to whole seconds
+    return fits and served_at_once(client, files)
 
 
 def served_at_once(client: httpx.Client, files: dict) -> bool:

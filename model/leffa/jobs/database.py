@@ -1,6 +1,8 @@
 """The database of the jobs: SQLite by default, Postgres by address; its tables are kept up to date."""
 
 from pathlib import Path
+from sqlite3 import OperationalError
+from time import monotonic, sleep
 from typing import Any
 
 from alembic import command
@@ -12,6 +14,7 @@ from leffa.errors import StorageFailed
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
+LOCKED_SECONDS = 0.02
 MEMORY = "sqlite://"
 TURNS = 0x1EFFA  # names the lock; any number that no other program of the database takes
 
@@ -51,8 +54,16 @@ def _sqlite(url: str) -> Engine:
 
 def _prepare(connection: Any, record: object) -> None:
     connection.isolation_level = None  # the driver shall begin nothing by itself
-    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA synchronous=FULL")
+    end = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except OperationalError as error:  # SQLite itself does not wait with this one
+            if "locked" not in str(error) or monotonic() > end:
+                raise
+            sleep(LOCKED_SECONDS)
 
 
 def _begin(connection: Any) -> None:

@@ -22,7 +22,7 @@ from leffa.errors import (
 from leffa.jobs.database import MEMORY, open_database
 from leffa.jobs.files import Files
 from leffa.jobs.hub import FINAL_NUMBER, NUMBERS_AN_ATTEMPT, Hub, News
-from leffa.jobs.job import Job
+from leffa.jobs.job import Job, new_id
 from leffa.jobs.runner import Observer, Runner
 from leffa.jobs.speed import Speed
 from leffa.jobs.store import Bounds, Page, Store
@@ -178,11 +178,10 @@ class Desk:
     def replace_part(self, job: Job, part: str, data: bytes) -> None:
         """Put other content in place of a part of the first picture; readers see the old or the new one."""
         first, *others = job.results
-        edits = int(first.get("edits", 0)) + 1
-        name = f"{job.attempt}-0-{part}-edited-{edits}"
+        name = f"{job.attempt}-0-{part}-edited-{new_id()}"  # two edits at once write two files
         self._files.write(job.id, name, data)
         parts = {**first["parts"], part: name}
-        self.store.rewrite(job, [{**first, "parts": parts, "edits": edits}, *others])
+        self.store.rewrite(job, [{**first, "parts": parts}, *others])
 
     def cancel(self, job: Job) -> Job:
         """Cancel an unfinished job: at once where it waits, within a step where it runs."""
@@ -201,6 +200,17 @@ class Desk:
         """Delete a finished job: row, inputs and results."""
         self.store.remove(job.id)
         self._files.remove(job.id)
+
+    def forget(self, job: Job) -> None:
+        """Delete a job whose waiting client had its answer, where nothing is kept.
+
+        Not one with an idempotency key, which can ask again, nor one that is still about to stop.
+        """
+        if not self._in_memory or not job.waited_for or job.idempotency_key is not None:
+            return
+        now = self.store.get(job.id)
+        if now is not None and now.over:
+            self.remove(now)
 
     def _wait_for(self, jobs: Sequence[Job]) -> float:
         running = self._runner.running
@@ -241,7 +251,7 @@ class Desk:
             self._files.remove(job)
         # An order's files are written before its row: only who has none twice is forsaken.
         without = set(self._files.jobs())
-        without -= self.store.known(sorted(without))
+        without -= self.store.ids()
         for job in without & self._suspects:
             self._files.remove(job)
         self._suspects = without

@@ -5,7 +5,7 @@ A database row names a file only once that is written to its end, so nobody is e
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
@@ -54,7 +54,7 @@ class Files:
         """Delete all files of a job, if there are any."""
         with _storage_errors():
             fs = self._fs()
-            if fs.exists(f"{self._root}/{job}"):
+            with suppress(FileNotFoundError):  # there are none, or somebody else deletes them now
                 fs.rm(f"{self._root}/{job}", recursive=True)
 
     def jobs(self) -> list[str]:

@@ -45,7 +45,7 @@ class Running:
     """The job at work, with what is known of it."""
 
     job: Job
-    turn: Turn
+    turn: Turn | None = None  # until the engine has taken it
     begun: float = field(default_factory=monotonic)
     progress: Progress | None = None
     stepped: float = 0.0  # when the last denoising step ended
@@ -96,7 +96,7 @@ class Runner:
     def cancel(self, job: str) -> None:
         """Stop this job if it is the one at work; the book has it already."""
         running = self.running
-        if running is not None and running.job.id == job:
+        if running is not None and running.turn is not None and running.job.id == job:
             running.turn.cancel()
 
     def begin_stop(self, seconds: float) -> None:
@@ -170,10 +170,9 @@ class Runner:
         work = Work(
             job.task, job.model, job.options, inputs, tuple(job.seeds), job.output_format, self._marked
         )
-        turn = self._engine.submit(work, partial(self._tell, job, count(2)))
-        self.running = Running(job, turn)
-        if job.cancel_requested:
-            turn.cancel()
+        running = self.running = Running(job)  # before the engine tells of it
+        running.turn = turn = self._engine.submit(work, partial(self._tell, job, count(2)))
+        self._beat(job, turn)  # it may have been cancelled since it was claimed
         try:
             return self._wait(job, turn)
         except LeffaError as error:

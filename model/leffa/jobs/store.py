@@ -18,6 +18,7 @@ from leffa.jobs.job import UNFINISHED, Job, State
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30.0
+WEBHOOK_SECONDS = 60.0  # longer than any delivery takes
 PICTURES = ("tryon", "pose")
 
 
@@ -114,15 +115,12 @@ class Store:
             )
 
     def give_up(self, job: Job, died: bool) -> None:
-        """Put a claimed job back in line, or end it where nobody can have its answer any more.
+        """Put a claimed job back in line: who waits for it may hold the line of another service.
 
         died: the engine ended while doing it.
         """
         with self._write() as session:
-            worthless = job.waited_for and job.idempotency_key is None and not died
-            values = _ended("cancelled", self._retention) if worthless else {"state": "queued"}
-            deaths = job.deaths + died
-            _fenced(session, job, **{"worker": None, "lease": None, "deaths": deaths, **values})
+            _fenced(session, job, state="queued", worker=None, lease=None, deaths=job.deaths + died)
 
     def cancel(self, job: str) -> Job | None:
         """Cancel a job that waits, or ask for it where one runs; the job as it is then."""
@@ -139,15 +137,16 @@ class Store:
     def recover(self, alone: bool) -> int:
         """Put jobs of dead workers back in line; how many. alone: no other service shares the database.
 
-        A job that only its lost client waited for is cancelled instead.
+        Alone, a job that only its lost client waited for is cancelled instead; else another service may have
+        that client.
         """
         with self._write() as session:
             dead: ColumnElement[bool] = Job.state == "running"
-            if not alone:
+            if alone:
+                lost = Job.waited_for & Job.idempotency_key.is_(None) & Job.state.in_(UNFINISHED)
+                session.execute(update(Job).where(lost).values(**_ended("cancelled", self._retention)))
+            else:
                 dead &= Job.lease < time.time()
-            gone = Job.waited_for & Job.idempotency_key.is_(None)
-            lost = gone & (Job.state.in_(UNFINISHED) if alone else dead)
-            session.execute(update(Job).where(lost).values(**_ended("cancelled", self._retention)))
             back = update(Job).where(dead).values(state="queued", worker=None, lease=None)
             return int(session.execute(back).rowcount)  # type: ignore[attr-defined]
 
@@ -213,16 +212,23 @@ class Store:
         with self._read() as session:
             return list(session.scalars(select(Job.id).where(Job.expires < time.time())))
 
-    def known(self, jobs: Sequence[str]) -> set[str]:
-        """Which of these ids have a row."""
+    def ids(self) -> set[str]:
+        """The ids of all jobs."""
         with self._read() as session:
-            return set(session.scalars(select(Job.id).where(Job.id.in_(jobs))))
+            return set(session.scalars(select(Job.id)))
 
     def webhooks(self, limit: int) -> list[Job]:
         """Finished jobs of which somebody is to be told now."""
         due = select(Job).where(Job.webhook_due <= time.time()).order_by(Job.webhook_due).limit(limit)
         with self._read() as session:
             return list(session.scalars(due))
+
+    def claim_webhook(self, job: Job) -> bool:
+        """Whether it is this service that tells of the job now; for a while no other one will."""
+        due = (Job.id == job.id) & (Job.webhook_due == job.webhook_due)
+        with self._write() as session:
+            claimed = update(Job).where(due).values(webhook_due=time.time() + WEBHOOK_SECONDS)
+            return bool(session.execute(claimed).rowcount)  # type: ignore[attr-defined]
 
     def note_webhook(self, job: Job, due: float | None) -> None:
         """Note one more try; due: when the next one is, None when there is none."""

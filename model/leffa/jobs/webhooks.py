@@ -4,6 +4,7 @@ Only addresses that the whole internet can reach are called, unless the settings
 could make this service call its own neighbours. The name is looked up once and that address is used.
 """
 
+import asyncio
 import ipaddress
 import json
 import logging
@@ -107,7 +108,10 @@ class Postman:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 for job in self._store.webhooks(AT_ONCE):
-                    self._deliver(job)
+                    if self._stopping.is_set():
+                        break
+                    if self._store.claim_webhook(job):
+                        self._deliver(job)
             except StorageFailed as error:
                 logger.error("Webhooks wait: %s", error.detail)
 
@@ -125,16 +129,18 @@ class Postman:
         assert job.webhook_url is not None
         try:
             target = check_webhook(job.webhook_url, self._private)
-            status = self._post(target, job)
+            status = asyncio.run(asyncio.wait_for(self._post(target, job), TIMEOUT_SECONDS))
         except BadWebhook as error:
             return error.detail
         except StorageFailed:
             raise
+        except TimeoutError:
+            return f"it took longer than {TIMEOUT_SECONDS:.0f} s"
         except Exception as error:  # whatever an address or an answer can do, the next job's turn comes
             return f"{type(error).__name__}: {error}"
         return "" if 200 <= status < 300 else f"it answered {status}"
 
-    def _post(self, target: Target, job: Job) -> int:
+    async def _post(self, target: Target, job: Job) -> int:
         """The status that was answered; the rest of the answer is not read, however long it is."""
         now = datetime.now(UTC)
         data = {"id": job.id, "state": job.state, "task": job.task, "model": job.model, "error": job.error}
@@ -149,8 +155,8 @@ class Postman:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._webhook.sign(job.id, now, body),
         }
-        with (
-            httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
+        async with (
+            httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
             client.stream(
                 "POST",
                 pinned.geturl(),

@@ -93,6 +93,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         per_client=settings.uploads_per_client,
     )
     app.add_middleware(Gate, keys=settings.keys, rate=settings.rate_limit)
+    app.add_middleware(problems.Unexpected)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

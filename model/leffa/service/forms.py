@@ -1,10 +1,12 @@
 """The multipart forms: from parts to checked fields and files."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
 from pydantic import BaseModel
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
@@ -16,6 +18,7 @@ from leffa.service.fields import JOBS, MOST_GARMENTS, NAMES, REPEATED, Call, par
 MOST_FIELDS = 32
 MOST_FIELD_BYTES = 64 * 1024
 MULTIPART = "multipart/form-data"
+UTF8 = b"utf-8"
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,27 @@ async def _read(request: Request, calls: Mapping[str, Call], limits: Limits) -> 
         raise MissingField(fix=f"Send the fields as {MULTIPART}.", field=field)
     # One more than allowed, so that we say what was sent twice instead of the parser's refusing it.
     most_files = len(first.files) + 1 + (MOST_GARMENTS if first.repeated else 0)
+    async with open_form(request, most_files) as parts:
+        call = calls.get(str(parts.get("task", "")), first)
+        _check_kinds(parts, call)
+        texts = {
+            name: ",".join(map(str, parts.getlist(name)))
+            for name, part in parts.items()
+            if isinstance(part, str) and name not in call.files
+        }
+        return Form(call, parse_fields(call, texts), await _read_files(parts, call, limits))
+
+
+@asynccontextmanager
+async def open_form(request: Request, most_files: int) -> AsyncIterator[FormData]:
+    """The parts of a form. Raises BadParameter, Cancelled, StorageFailed; HTTPException where it is none."""
+    _, options = parse_options_header(request.headers.get("content-type", ""))
+    if options.get(b"charset", UTF8).lower() != UTF8:  # some that Python knows make texts that JSON has not
+        raise BadParameter("The form's texts are not UTF-8.", field="charset", allowed=[UTF8.decode()])
     form = request.form(max_files=most_files, max_fields=MOST_FIELDS, max_part_size=MOST_FIELD_BYTES)
     try:
         async with form as parts:
-            call = calls.get(str(parts.get("task", "")), first)
-            _check_kinds(parts, call)
-            texts = {
-                name: ",".join(map(str, parts.getlist(name)))
-                for name, part in parts.items()
-                if isinstance(part, str) and name not in call.files
-            }
-            return Form(call, parse_fields(call, texts), await _read_files(parts, call, limits))
+            yield parts
     except ClientDisconnect:
         raise Cancelled() from None
     except OSError as error:  # large files lie on the disk while they arrive

@@ -10,6 +10,8 @@ from leffa.service.metrics import Metrics
 logger = structlog.get_logger("leffa.requests")
 QUIET = ("/health", "/metrics")  # asked all the time, so their usual answers are no news
 NO_ANSWER = 499  # the client went away
+# All others are one to the metrics: they can be any word, and each would be kept for ever.
+METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
 
 class Observer:
@@ -40,13 +42,14 @@ class Observer:
                 self._note(scope, _route(scope), status, perf_counter() - begun)
 
     def _note(self, scope: Scope, route: str, status: int, seconds: float) -> None:
-        self._metrics.requests.labels(scope["method"], route, status).inc()
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._metrics.requests.labels(method, route, status).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         if route.startswith(QUIET) and status in (200, 503):
             return
         logger.info(
             "request",
-            method=scope["method"],
+            method=method,
             path=scope["path"],
             status=status,
             milliseconds=round(seconds * 1000, 1),

@@ -1,6 +1,8 @@
 """One request for pictures from form to answer: a job that waits for its end."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any
 
@@ -30,12 +32,10 @@ async def make_pictures(request: Request, call: Call) -> Response:
     _check_count(form.fields, wants_json(request))
     received = perf_counter() - begun
     (job,) = await order(request, form, waited_for=True)
-    finished = await finish(request, job)
+    async with done_for(request, job) as done:
+        made = await to_thread.run_sync(_collect, state.desk, done, wants_json(request))
     answer = answers.json_answer if wants_json(request) else answers.picture_answer
-    made = await to_thread.run_sync(_collect, state.desk, finished, wants_json(request))
-    outcome = answers.Outcome(finished, made, {"receive": received}, request.state.request_id)
-    if state.settings.retention_hours == 0 and finished.idempotency_key is None:
-        await to_thread.run_sync(state.desk.remove, finished)
+    outcome = answers.Outcome(done, made, {"receive": received}, request.state.request_id)
     return await to_thread.run_sync(answer, outcome)
 
 
@@ -56,6 +56,15 @@ def wants_json(request: Request) -> bool:
 def prefers_async(request: Request) -> bool:
     """Whether the client would rather have a job than wait (RFC 7240)."""
     return "respond-async" in request.headers.get("prefer", "").lower()
+
+
+@asynccontextmanager
+async def done_for(request: Request, job: Job) -> AsyncIterator[Job]:
+    """As `finish`; after the block, or an error, the job is forgotten where nothing is kept."""
+    try:
+        yield await finish(request, job)
+    finally:
+        await to_thread.run_sync(request.app.state.desk.forget, job)
 
 
 async def finish(request: Request, job: Job) -> Job:

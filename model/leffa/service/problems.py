@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents, and the page that explains their codes."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -9,13 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leffa import errors
 from leffa.errors import BadParameter, LeffaError, catalogue
 from leffa.service.request_id import HEADER
 from leffa.service.schemas import Problem
 
+logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 PAGE = "/docs/problems"
 LONGEST_ECHO = 100
@@ -38,6 +40,30 @@ MADE_PROBLEMS = [
     for error in PICTURE_PROBLEMS
     if not issubclass(error, errors.NotAllowed | errors.TooMuch | errors.BadParameter)
 ]
+
+
+class Unexpected:
+    """ASGI middleware that answers what nobody else has caught, so that those around it see an answer too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; raises what comes up after the answer has begun."""
+        begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            logger.error("A request failed.", exc_info=error)
+            await problem(LeffaError(), scope)(scope, receive, send)
 
 
 def problem(error: LeffaError, scope: Scope) -> JSONResponse:
@@ -74,7 +100,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LeffaError, _on_leffa_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(Exception, _on_unexpected_error)
     app.add_api_route(PAGE, _page, include_in_schema=False, response_class=HTMLResponse)
 
 
@@ -113,10 +138,6 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return problem(BadParameter(first["msg"], field=str(first["loc"][-1])), request.scope)
-
-
-async def _on_unexpected_error(request: Request, error: Exception) -> JSONResponse:
-    return problem(LeffaError(), request.scope)
 
 
 def responses(*kinds: type[LeffaError]) -> dict[int | str, dict[str, Any]]:

@@ -113,7 +113,7 @@ class JobOut(BaseModel):
     attempt: int = Field(description="how often it was begun; more than 1 after the service was interrupted")
     batch: str | None
     findings: list[FindingOut]
-    images: list[JobImage] = Field(description="empty until it has succeeded")
+    images: list[JobImage] = Field(description="empty until it has succeeded, and of masks")
     error: Problem | None
     links: dict[str, str]
 

@@ -45,7 +45,7 @@ def to_job_out(desk: Desk, job: Job) -> JobOut:
         attempt=job.attempt,
         batch=job.batch,
         findings=[FindingOut(**finding) for finding in first.get("findings", job.findings)],
-        images=[_image(job, number, result) for number, result in enumerate(job.results)],
+        images=[_image(job, number, made) for number, made in enumerate(job.results) if "seed" in made],
         error=document_of(again(job.error), job.id) if job.error else None,
         links={"self": own, "events": f"{own}/events"},
     )

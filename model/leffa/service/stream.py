@@ -17,15 +17,17 @@ async def tell_of(desk: Desk, job: str, seen: int) -> AsyncIterator[ServerSentEv
     told: JobOut | None = None
     with desk.hub.listen(job) as listener:
         while (now := await to_thread.run_sync(_describe, desk, job)) is not None:
+            seen = max(seen, _number(now))
             if told is None or (now.state, now.attempt) != (told.state, told.attempt):
-                yield ServerSentEvent(event="state", id=str(_number(now)), data=now)
+                yield ServerSentEvent(event="state", id=str(seen), data=now)
             elif now.position != told.position:
                 place = {"position": now.position, "seconds_left": now.seconds_left}
                 yield ServerSentEvent(event="queue", data=place)
-            if told is None and now.state not in FINAL:  # numbers rise, and no progress is above the end's
+            if told is None and now.state == "running":  # else the listener hears of its beginning first
                 for missed in desk.hub.since(job, seen):
-                    seen = missed.number
-                    yield _progress(missed)
+                    if missed.number // NUMBERS_AN_ATTEMPT == now.attempt:
+                        seen = missed.number
+                        yield _progress(missed)
             told = now
             if now.state in FINAL or desk.stopping:
                 return
@@ -46,7 +48,8 @@ async def _progress_until_a_change(listener: Listener, seen: int) -> AsyncIterat
 
 
 def _number(job: JobOut) -> int:
-    step = {"queued": 0, "running": 1}.get(job.state, FINAL_NUMBER)
+    back_in_line = FINAL_NUMBER - 1 if job.attempt else 0  # after what was told of that attempt
+    step = {"queued": back_in_line, "running": 1}.get(job.state, FINAL_NUMBER)
     return job.attempt * NUMBERS_AN_ATTEMPT + step
 
 

@@ -165,6 +165,23 @@ def test_a_job_at_work_stops_when_it_is_cancelled(place, bench, order) -> None:
     assert bench.done == []
 
 
+def test_a_job_cancelled_between_its_claim_and_its_beginning_stops(place, bench, order) -> None:
+    bench.open.clear()
+    desk = place.open(bench)
+    submit = bench.submit
+
+    def cancel_first(work: Work, watch: Callable[..., None]) -> Turn:
+        desk.cancel(job)
+        bench.open.set()  # it would be done at once
+        return submit(work, watch)
+
+    bench.submit = cancel_first
+    bench._work = lambda turn: until(lambda: turn.cancelled) or turn.future.set_exception(Cancelled())
+    job = order(desk)
+    desk.start()
+    until(lambda: state(desk, job) == "cancelled", seconds=4)  # sooner than the next beat
+
+
 def test_deleting_takes_row_and_files(place, bench, order) -> None:
     desk = place.open(bench)
     desk.start()
@@ -219,6 +236,33 @@ def test_without_retention_nothing_is_written_anywhere(place, bench, order) -> N
     until(lambda: state(desk, job) == "succeeded")
     assert desk.part(desk.get(job.id, ""), "image", 0) == b"picture 1"
     assert list(place.root.iterdir()) == []
+
+
+def test_without_retention_what_was_waited_for_is_forgotten_unless_it_can_be_asked_for_again(
+    place, bench, order
+) -> None:
+    desk = place.open(bench, retention_hours=0)
+    desk.start()
+    waited, keyed = order(desk, waited_for=True), order(desk, waited_for=True, idempotency_key="k")
+    asked = order(desk)
+    for job in (waited, keyed, asked):
+        until(lambda job=job: state(desk, job) == "succeeded")
+        desk.forget(job)
+    assert desk.store.ids() == {keyed.id, asked.id}
+
+
+def test_edits_of_one_mask_at_once_leave_one_of_them_whole(place, bench, order) -> None:
+    desk = place.open(bench)
+    desk.start()
+    job = order(desk)
+    until(lambda: state(desk, job) == "succeeded")
+    seen = [desk.get(job.id, "") for _ in range(2)]  # both see the mask as it was
+    for number, stale in enumerate(seen):
+        desk.replace_part(stale, "image", b"edit %d" % number)
+        if number == 0:
+            first = desk.get(job.id, "")
+    assert desk.part(first, "image", 0) == b"edit 0"
+    assert desk.part(desk.get(job.id, ""), "image", 0) == b"edit 1"
 
 
 def test_two_services_do_not_share_one_sqlite(tmp_path: Path, bench) -> None:

@@ -1,6 +1,7 @@
 """The jobs' files: whole or not there, and gone when they are to be."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +31,15 @@ def test_removing_takes_all_of_a_job_and_nothing_else(files) -> None:
     assert files.jobs() == ["b"]
     with pytest.raises(PartMissing):
         files.read("a", "person")
+
+
+def test_two_may_remove_the_same_at_once(files) -> None:
+    for turn in range(20):
+        for name in ("person", "garment", "1-0-image", "1-0-mask"):
+            files.write(f"job-{turn}", name, b"x")
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(files.remove, f"job-{turn}") for _ in range(2)]:
+                done.result()
 
 
 def test_without_jobs_there_are_no_files(files) -> None:

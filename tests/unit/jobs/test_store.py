@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from leffa.errors import BadParameter, IdempotencyMismatch, QueueFull, TooManyJobs
-from leffa.jobs.store import LEASE_SECONDS, Bounds, Store
+from leffa.jobs.store import LEASE_SECONDS, WEBHOOK_SECONDS, Bounds, Store
 
 CROWD = 16
 
@@ -235,6 +235,16 @@ def test_what_only_a_lost_client_waited_for_is_not_done_again(store, tools) -> N
     assert store.get(keyed.id).state == "queued"
 
 
+def test_what_a_client_of_another_service_waits_for_is_done_again(store, tools, clock) -> None:
+    (job,) = accept(store, tools, "a", waited_for=True)
+    store.give_up(store.claim("stopping", False), died=False)
+    assert store.get(job.id).state == "queued"
+    store.claim("dead", False)
+    clock.now += LEASE_SECONDS + 1
+    assert store.recover(alone=False) == 1
+    assert store.get(job.id).state == "queued"
+
+
 def test_a_job_of_a_dead_engine_is_done_again_and_counted(store, tools) -> None:
     accept(store, tools, "a", waited_for=True)
     store.give_up(store.claim("w", False), died=True)
@@ -269,13 +279,31 @@ def test_a_job_that_is_over_stays_as_it_is(store, tools) -> None:
 
 
 def test_a_job_expires_only_after_its_end(store, tools, clock) -> None:
-    accept(store, tools, "a", "a")
+    both = accept(store, tools, "a", "a")
     job = store.claim("w", False)
+    (other,) = (one for one in both if one.id != job.id)
     store.finish(job, "failed", [], {"code": "no_person", "detail": "", "fix": ""})
     clock.now += tools.RETENTION + 1
     assert store.expired() == [job.id]
     store.remove(job.id)
-    assert store.get(job.id) is None and store.known([job.id]) == set()
+    assert store.get(job.id) is None and store.ids() == {other.id}
+
+
+# Webhooks
+
+
+def test_one_of_several_services_tells_of_a_job_and_another_where_that_one_dies(store, tools, clock) -> None:
+    (job,) = accept(store, tools, "a", webhook_url="https://example.org")
+    store.cancel(job.id)
+    (seen,), (seen_by_another,) = store.webhooks(9), store.webhooks(9)
+    assert store.claim_webhook(seen) and not store.claim_webhook(seen_by_another)
+    assert store.webhooks(9) == []
+    clock.now += WEBHOOK_SECONDS
+    (again,) = store.webhooks(9)
+    assert store.claim_webhook(again)
+    store.note_webhook(again, None)
+    clock.now += WEBHOOK_SECONDS
+    assert store.webhooks(9) == []
 
 
 # History

@@ -1,5 +1,6 @@
 """/jobs: order now, look later, and be told how it goes."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ Part = Literal["image", "mask", "densepose", "parsing", "flow"]
 READING = responses(errors.JobMissing, errors.StorageFailed)
 # A part of a job that failed is answered with the error that it ended with.
 ENDED = responses(errors.JobUnfinished, errors.JobCancelled, *MADE_PROBLEMS)
+EVENT_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 BINARY = {"type": "string", "format": "binary"}
 CURSOR = r"^\d{1,20}\.\d{1,20}_[A-Za-z0-9_-]{1,64}$"
 
@@ -123,7 +125,7 @@ async def read_events(
     The stream ends after a final state, and when the service stops; who comes back with `Last-Event-ID` gets
     the progress that was missed.
     """
-    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
+    seen = int(last_event_id) if last_event_id and EVENT_NUMBER.fullmatch(last_event_id) else 0
     async for event in tell_of(request.app.state.desk, job.id, seen):
         yield event
 

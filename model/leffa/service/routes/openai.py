@@ -13,9 +13,9 @@ from leffa import images
 from leffa.errors import BadParameter, LeffaError, MissingField
 from leffa.jobs.job import Job
 from leffa.service.fields import NAMES, TRYON, parse_fields
-from leffa.service.forms import Form
+from leffa.service.forms import Form, open_form
 from leffa.service.orders import order
-from leffa.service.pictures import finish
+from leffa.service.pictures import done_for
 from leffa.service.problems import WAITED_PROBLEMS, responses
 from leffa.service.schemas import ImagesAnswer, ImagesError
 
@@ -74,12 +74,12 @@ FORM = {
 async def edit_images(request: Request) -> JSONResponse:
     """Dress the person of the first image in the garment of the second."""
     try:
-        async with request.form(max_files=MOST_PARTS, max_fields=MOST_PARTS) as parts:
+        async with open_form(request, MOST_PARTS) as parts:
             form = await _to_form(request, parts)
             as_url = _wants_url(parts)
         (job,) = await order(request, form, waited_for=not as_url)
-        done = await finish(request, job)
-        return JSONResponse(await to_thread.run_sync(_answer, request, done, as_url))
+        async with done_for(request, job) as done:
+            return JSONResponse(await to_thread.run_sync(_answer, request, done, as_url))
     except LeffaError as error:
         return _failure(error)
     except HTTPException as error:  # no form at all
@@ -123,7 +123,8 @@ async def _to_form(request: Request, parts: FormData) -> Form:
     sent = {NAMES["human_image"]: [datas[0]], NAMES["garment_image"]: [datas[1]]}
     mask = parts.get("mask")
     if isinstance(mask, UploadFile):
-        sent["mask"] = [await to_thread.run_sync(_mask, await mask.read(), request)]
+        data = await mask.read()
+        sent["mask"] = [await to_thread.run_sync(_mask, data, request, limiter=request.app.state.decoders)]
     return Form(TRYON, parse_fields(TRYON, texts), sent)
 
 
