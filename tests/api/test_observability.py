@@ -62,11 +62,15 @@ def test_a_method_of_nobody_makes_no_label_of_its_own(puppet_client) -> None:
     assert "GUESSED" not in text and 'method="other"' in text
 
 
-def test_an_unexpected_error_counts_as_one(puppet_client, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(puppet_client.app.state.desk, "get", lambda job, reader: 1 / 0)
-    assert puppet_client.get("/jobs/any").status_code == 500
-    counted = 'leffa_requests_total{method="GET",route="/jobs/{job_id}",status="500"} 1.0'
-    assert counted in puppet_client.get("/metrics").text
+def test_an_unexpected_error_counts_as_one_and_can_be_read_by_other_pages(tools, monkeypatch) -> None:
+    page = "https://shop.example"
+    with tools.running(lambda name: tools.Puppet(), cors_origins=page) as client:
+        monkeypatch.setattr(client.app.state.desk, "get", lambda job, reader: 1 / 0)
+        answer = client.get("/jobs/any", headers={"Origin": page})
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert answer.headers["access-control-allow-origin"] == page
+        counted = 'leffa_requests_total{method="GET",route="/jobs/{job_id}",status="500"} 1.0'
+        assert counted in client.get("/metrics").text
 
 
 def test_a_request_is_one_line_with_its_id(puppet_client, send, small_png, caplog) -> None:
