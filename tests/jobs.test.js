@@ -49,6 +49,35 @@ test("stages, steps and seconds are told, and cancelling ends it", async () => {
   );
 });
 
+test("a picture that did not arrive is fetched again, and its job is not cancelled meanwhile", async () => {
+  let lost = 0;
+  await page.setRequestInterception(true);
+  page.on("request", (request) => {
+    if (lost > 0 || !/\/image\b/.test(request.url())) return request.continue();
+    lost += 1;
+    return request.abort();
+  });
+  await takeExample(page, "person", 2);
+  await takeExample(page, "garment", 1);
+  await run(page);
+  await result(page);
+  expect(lost).toBe(1);
+  page.faults.length = 0; // the request that was made to fail
+});
+
+test("two presses at once order one job", async () => {
+  await takeExample(page, "person", 2);
+  await takeExample(page, "garment", 1);
+  await page.$eval("[data-run]", (button) => {
+    button.click();
+    button.click();
+  });
+  await result(page);
+  await openView(2);
+  await page.waitForSelector("main li");
+  expect(await page.$$eval("main li", (entries) => entries.length)).toBe(1);
+});
+
 test("a reload in the middle finds the job, the pictures and the options again", async () => {
   await beginLongJob();
   await page.reload({ waitUntil: "domcontentloaded" });

@@ -70,6 +70,17 @@ test("brush, eraser, undo, redo, invert and reset do what they say", async () =>
   await painted((now) => now === automatic);
 });
 
+test("what is painted in an editor that was open before stays", async () => {
+  await pressIn("Cancel");
+  await page.click("[data-mask]");
+  await page.waitForSelector('dialog [aria-busy="false"] canvas');
+  const automatic = await painted((now) => now > 0.05);
+  await stroke();
+  const more = await painted((now) => now > automatic);
+  await new Promise((done) => setTimeout(done, 3000)); // as long as the service takes for a mask
+  expect(await share()).toBe(more);
+});
+
 test("a whole part is added and taken away", async () => {
   const automatic = await share();
   await page.select("dialog select", "face");

@@ -32,7 +32,15 @@ test("the page loads nothing from elsewhere", async () => {
 
 test("any address is the page, but a missing file is missing", async () => {
   expect((await get("/some/where")).status).toBe(200);
-  expect((await get("/assets/gone.js")).status).toBe(404);
+  const missing = await get("/assets/gone.js");
+  expect(missing.status).toBe(404);
+  expect(missing.headers.get("cache-control")).toBeNull(); // it may be there again in a moment
+});
+
+test("the types of problem documents lead to what explains them", async () => {
+  const { type } = await (await get("/api/jobs/unknown")).json();
+  const [path, code] = type.split("#");
+  expect(await (await get(path)).text()).toContain(`id="${code}"`);
 });
 
 test("the API answers below /api, and its addresses lead back there", async () => {

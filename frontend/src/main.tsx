@@ -20,7 +20,7 @@ const queries = new QueryClient({
   },
 });
 
-await startLanguages();
+await startLanguages().catch(() => undefined); // English is there whatever fails
 createRoot(root).render(
   <StrictMode>
     <ErrorBoundary>

@@ -1,3 +1,5 @@
+import { keep, kept } from "./kept";
+
 const CLIENT = "leffa.client";
 const KEY = "leffa.key";
 
@@ -9,21 +11,18 @@ export function randomWord(): string {
 
 /** The word that owns this browser's jobs, made once. */
 function clientId(): string {
-  const known = localStorage.getItem(CLIENT);
+  const known = kept(CLIENT);
   if (known) return known;
   const made = randomWord();
-  localStorage.setItem(CLIENT, made);
+  keep(CLIENT, made);
   return made;
 }
 
 /** The API key that the user entered, where the operator asks for one. */
-export const apiKey = (): string | null => localStorage.getItem(KEY);
+export const apiKey = (): string | null => kept(KEY);
 
 /** Keeps an API key in this browser; an empty one forgets it. */
-export function keepApiKey(key: string): void {
-  if (key) localStorage.setItem(KEY, key);
-  else localStorage.removeItem(KEY);
-}
+export const keepApiKey = (key: string): void => keep(KEY, key || null);
 
 /** Who asks, as headers. */
 export function identity(): Record<string, string> {

@@ -3,6 +3,11 @@ import type { Batch, Job } from "./client";
 import { answer, client, multipart } from "./client";
 import { randomWord } from "./identity";
 
+const DELETED = 204;
+/** A job that runs ends within a step; it is deleted after that. */
+const MOST_TRIES = 30;
+const PAUSE_MS = 1000;
+
 /** The fields of a job, as the API names them; what is left out takes the model's default. */
 export function toForm(studio: Studio, task: Task): FormData {
   const { options, person, garments, pose, mask } = studio;
@@ -51,7 +56,17 @@ export async function submit(studio: Studio, task: Task): Promise<Job[]> {
 export const readJob = (id: string): Promise<Job> =>
   answer(client.GET("/jobs/{job_id}", { params: { path: { job_id: id } } }));
 
-/** Cancels a job that is not finished; deletes one that is. Throws a Failure. */
-export async function dropJob(id: string): Promise<void> {
-  await client.DELETE("/jobs/{job_id}", { params: { path: { job_id: id } } });
+/** Under which the state of a job is known to the page: what is last heard of it, `null` once it is gone. */
+export const jobKey = (id: string) => ["job", id] as const;
+
+/** Cancels a job that is not finished; deletes one that is. Whether it is deleted. Throws a Failure. */
+export async function dropJob(id: string): Promise<boolean> {
+  const { response } = await client.DELETE("/jobs/{job_id}", { params: { path: { job_id: id } } });
+  return response.status === DELETED;
+}
+
+/** Deletes a job, cancelled first where it is not finished. Throws a Failure. */
+export async function deleteJob(id: string): Promise<void> {
+  for (let tries = 0; tries < MOST_TRIES && !(await dropJob(id)); tries += 1)
+    await new Promise((done) => setTimeout(done, PAUSE_MS));
 }

@@ -1,5 +1,6 @@
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import { keep, kept } from "../api/kept";
 import en from "./en.json";
 
 /** Languages by code, each named in itself. */
@@ -13,7 +14,7 @@ const isLanguage = (word: string): word is Language => word in LANGUAGES;
 
 /** The language chosen before, else the browser's first that there is, else English. */
 function firstLanguage(): Language {
-  const wanted = [localStorage.getItem(KEPT) ?? "", ...navigator.languages.map((tag) => tag.slice(0, 2))];
+  const wanted = [kept(KEPT) ?? "", ...navigator.languages.map((tag) => tag.slice(0, 2))];
   return wanted.find(isLanguage) ?? "en";
 }
 
@@ -25,7 +26,7 @@ export async function changeLanguage(language: Language): Promise<void> {
   }
   await i18next.changeLanguage(language);
   document.documentElement.lang = language;
-  localStorage.setItem(KEPT, language);
+  keep(KEPT, language);
 }
 
 /** Starts with English, which is always there; resolves once the user's own language is. */

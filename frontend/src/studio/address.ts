@@ -26,13 +26,18 @@ export function parseAddress(search: string): Address {
   return { view: VIEWS.includes(view) ? (view as View) : "tryon", job: query.get("job") };
 }
 
+/** Goes to another address; `instead` of this one, to which the way back then does not lead. */
+export type Go = (to: Partial<Address>, instead?: "instead") => void;
+
 /** The address, and a function that goes to another one; both survive a reload. */
-export function useAddress(): [Address, (to: Partial<Address>) => void] {
+export function useAddress(): [Address, Go] {
   const search = useSyncExternalStore(subscribe, () => window.location.search);
-  const go = useCallback((to: Partial<Address>) => {
+  const go = useCallback<Go>((to, instead) => {
     const { view, job } = { ...parseAddress(window.location.search), ...to };
     const query = new URLSearchParams({ ...(view !== "tryon" && { view }), ...(job && { job }) }).toString();
-    window.history.pushState(null, "", query ? `?${query}` : window.location.pathname);
+    const address = query ? `?${query}` : window.location.pathname;
+    if (instead) window.history.replaceState(null, "", address);
+    else window.history.pushState(null, "", address);
     window.dispatchEvent(new Event(CHANGED));
   }, []);
   return [parseAddress(search), go];

@@ -15,8 +15,10 @@ test("an edited mask goes with its photo and with its garment type", () => {
 test("a garment replaces the one before, and joins it when asked to", () => {
   const one = reduce(EMPTY, { type: "garments", photos: [photo("a")] });
   expect(reduce(one, { type: "garments", photos: [photo("b")] }).garments.map(({ id }) => id)).toEqual(["b"]);
-  const both = reduce(one, { type: "garments", photos: [photo("b")], add: true });
+  const both = reduce(one, { type: "garments", photos: [photo("b")], keep: "all" });
   expect(both.garments.map(({ id }) => id)).toEqual(["a", "b"]);
+  const other = reduce(both, { type: "garments", photos: [photo("c")], keep: "others" });
+  expect(other.garments.map(({ id }) => id)).toEqual(["a", "c"]);
 });
 
 test("there are never more garments than a batch takes", () => {

@@ -57,9 +57,12 @@ export const DEFAULTS: Options = {
 export const EMPTY: Studio = { person: null, garments: [], pose: null, mask: null, options: DEFAULTS };
 export const MOST_GARMENTS = 16;
 
+/** Which garments stay when others come: all, or all but the last, which is the one that is shown. */
+export type Keep = "all" | "others";
+
 export type Action =
   | { type: "person"; photo: Photo | null }
-  | { type: "garments"; photos: Photo[]; add?: boolean; garmentType?: GarmentType | undefined }
+  | { type: "garments"; photos: Photo[]; keep?: Keep; garmentType?: GarmentType | undefined }
   | { type: "pose"; photo: Photo | null }
   | { type: "mask"; mask: Blob | null }
   | { type: "options"; change: Partial<Options> }
@@ -72,10 +75,7 @@ export function reduce(studio: Studio, action: Action): Studio {
       return { ...studio, person: action.photo, mask: null };
     case "garments":
       return withOptions(
-        {
-          ...studio,
-          garments: [...(action.add ? studio.garments : []), ...action.photos].slice(0, MOST_GARMENTS),
-        },
+        { ...studio, garments: [...kept(studio, action.keep), ...action.photos].slice(0, MOST_GARMENTS) },
         action.garmentType ? { garmentType: action.garmentType } : {},
       );
     case "pose":
@@ -88,6 +88,9 @@ export function reduce(studio: Studio, action: Action): Studio {
       return action.studio;
   }
 }
+
+const kept = ({ garments }: Studio, keep: Keep | undefined): Photo[] =>
+  keep === "all" ? garments : keep === "others" ? garments.slice(0, -1) : [];
 
 function withOptions(studio: Studio, change: Partial<Options>): Studio {
   const options = { ...studio.options, ...change };

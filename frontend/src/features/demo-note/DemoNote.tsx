@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { keep, kept } from "../../api/kept";
 import { useStudio } from "../../studio/StudioProvider";
 import type { Task } from "../../studio/studio";
 import { Button } from "../../ui/Button";
@@ -20,19 +21,19 @@ function useDemonstration(task: Task): { known: boolean | null; expected: boolea
   const { data: models } = useModels();
   const known = models ? (inForce(models, task, options)?.demonstration ?? false) : null;
   useEffect(() => {
-    if (known !== null) localStorage.setItem(SERVED, String(known));
+    if (known !== null) keep(SERVED, String(known));
   }, [known]);
-  return { known, expected: localStorage.getItem(SERVED) !== "false" };
+  return { known, expected: kept(SERVED) !== "false" };
 }
 
 /** Says that a demonstration model answers, and how to get the real one. Dismissed for this visit only. */
 export function DemoNote({ task }: { task: Task }) {
   const { t } = useTranslation();
   const { known, expected } = useDemonstration(task);
-  const [dismissed, setDismissed] = useState(() => sessionStorage.getItem(DISMISSED) !== null);
+  const [dismissed, setDismissed] = useState(() => kept(DISMISSED, "sessionStorage") !== null);
   if (dismissed || !(known ?? expected)) return null;
   const dismiss = () => {
-    sessionStorage.setItem(DISMISSED, "yes");
+    keep(DISMISSED, "yes", "sessionStorage");
     setDismissed(true);
   };
   return (

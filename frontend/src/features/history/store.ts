@@ -1,6 +1,8 @@
 import { createStore, del, entries, get, set } from "idb-keyval";
 import type { Job } from "../../api/client";
+import { isFinal } from "../../api/events";
 import type { Problem } from "../../api/problems";
+import { Failure, ownProblem } from "../../api/problems";
 import type { Options, Task } from "../../studio/studio";
 
 /** One picture that a job made. */
@@ -39,17 +41,29 @@ export async function readEntries(): Promise<Entry[]> {
   return all.sort((one, other) => other.created - one.created);
 }
 
-/** Adds entries, and lets the oldest finished ones go. */
+/** Adds entries, and lets the oldest ones go that are too many or for which there is no room. Throws a Failure. */
 export async function addEntries(added: Entry[]): Promise<void> {
-  for (const entry of added) await set(entry.id, entry, store);
+  for (const entry of added) await makeRoom(() => set(entry.id, entry, store));
   const surplus = (await readEntries()).slice(MOST_ENTRIES);
   for (const entry of surplus) await del(entry.id, store);
+}
+
+/** Writes; where that fails, the oldest finished entries go until it does not. */
+async function makeRoom(write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch {
+    const oldest = (await readEntries().catch(() => [])).filter(isFinal).at(-1);
+    if (!oldest) throw new Failure(ownProblem("storage_unavailable"));
+    await del(oldest.id, store);
+    await makeRoom(write);
+  }
 }
 
 /** Changes an entry that is still there. */
 export async function changeEntry(id: string, change: Partial<Entry>): Promise<void> {
   const entry = await get<Entry>(id, store);
-  if (entry) await set(id, { ...entry, ...change }, store);
+  if (entry) await makeRoom(() => set(id, { ...entry, ...change }, store));
 }
 
 export const removeEntry = (id: string): Promise<void> => del(id, store);

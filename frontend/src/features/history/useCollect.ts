@@ -1,10 +1,9 @@
 import { useQueries } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
 import type { Job } from "../../api/client";
 import { picture } from "../../api/client";
 import { isFinal } from "../../api/events";
-import { readJob } from "../../api/jobs";
-import { asFailure } from "../../api/problems";
+import { jobKey, readJob } from "../../api/jobs";
+import { asFailure, ownProblem } from "../../api/problems";
 import type { Entry } from "./store";
 import { changeEntry } from "./store";
 import { useHistory, useHistoryChanged } from "./useHistory";
@@ -26,41 +25,30 @@ async function collect(id: string, job: Job): Promise<void> {
   });
 }
 
-/** Reads the state of a job; one that is gone counts as failed. */
-async function readState(entry: Entry): Promise<Job | "gone"> {
-  try {
-    return await readJob(entry.id);
-  } catch (error) {
-    if (asFailure(error).problem.status === NOT_FOUND) return "gone";
+/** Reads the state of a job and brings its pictures home once it is over. Throws a Failure, and is then asked again. */
+async function look(entry: Entry, changed: () => Promise<void>): Promise<Job | null> {
+  const job = await readJob(entry.id).catch((error: unknown) => {
+    if (asFailure(error).problem.status === NOT_FOUND) return null;
     throw error;
-  }
+  });
+  if (job && !isFinal(job)) return job;
+  if (job) await collect(entry.id, job);
+  else await changeEntry(entry.id, { state: "failed", problem: ownProblem("job_not_found") });
+  await changed();
+  return job;
 }
 
 /** Brings home the pictures of this browser's jobs as they finish, whichever view is open. */
 export function useCollect(): void {
   const { data: history = [] } = useHistory();
   const changed = useHistoryChanged();
-  const busy = useRef(new Set<string>());
-  const open = history.filter((entry) => !isFinal(entry));
-  const states = useQueries({
-    queries: open.map((entry) => ({
-      queryKey: ["job", entry.id],
-      queryFn: () => readState(entry),
-      refetchInterval: POLL_MS,
-    })),
+  useQueries({
+    queries: history
+      .filter((entry) => !isFinal(entry))
+      .map((entry) => ({
+        queryKey: jobKey(entry.id),
+        queryFn: () => look(entry, changed),
+        refetchInterval: POLL_MS,
+      })),
   });
-
-  useEffect(() => {
-    for (const [index, entry] of open.entries()) {
-      const state = states[index]?.data;
-      if (!state || busy.current.has(entry.id) || (state !== "gone" && !isFinal(state))) continue;
-      busy.current.add(entry.id);
-      const done =
-        state === "gone" ? changeEntry(entry.id, { state: "cancelled" }) : collect(entry.id, state);
-      done
-        .then(changed)
-        .catch(() => undefined) // the next poll tries again
-        .finally(() => busy.current.delete(entry.id));
-    }
-  }, [open, states, changed]);
 }

@@ -13,13 +13,15 @@ interface Props {
   strokes: Stroke[];
   size: number;
   erase: boolean;
+  /** Whether it is known what the mask begins with; nothing can be painted before. */
+  ready: boolean;
   onStroke(stroke: Stroke): void;
   onKey(event: KeyboardEvent): void;
   canvas: React.RefObject<HTMLCanvasElement | null>;
 }
 
 /** The photo with the mask over it, to paint on. */
-export function Board({ photo, strokes, size, erase, onStroke, onKey, canvas }: Props) {
+export function Board({ photo, strokes, size, erase, ready, onStroke, onKey, canvas }: Props) {
   const { t } = useTranslation();
   const id = useId();
   const url = useObjectUrl(photo.blob);
@@ -48,9 +50,9 @@ export function Board({ photo, strokes, size, erase, onStroke, onKey, canvas }: 
         role="application"
         aria-label={t("mask.board")}
         aria-describedby={id}
-        {...handlers}
+        {...(ready && handlers)}
         onKeyDown={(event) => {
-          handlers.onKeyDown(event);
+          if (ready) handlers.onKeyDown(event);
           onKey(event);
         }}
       />

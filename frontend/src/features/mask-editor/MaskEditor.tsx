@@ -1,7 +1,8 @@
 import type { KeyboardEvent } from "react";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { picture } from "../../api/client";
+import { asFailure } from "../../api/problems";
 import type { Options, Photo } from "../../studio/studio";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
@@ -9,6 +10,7 @@ import { ProblemNote } from "../problem/ProblemNote";
 import { Board } from "./Board";
 import styles from "./MaskEditor.module.css";
 import { toLayer, toMask } from "./pixels";
+import type { Stroke } from "./strokes";
 import type { LayerName } from "./Tools";
 import { Tools } from "./Tools";
 import { useMask } from "./useMask";
@@ -34,14 +36,21 @@ export default function MaskEditor({ photo, options, mask, onSave, onClose }: Pr
   const { add, undo, redo } = strokes;
   const [size, setSize] = useState(0.05);
   const [erase, setErase] = useState(false);
-  const { data, error, refetch } = useMask(photo, options);
+  const [base, setBase] = useState<HTMLCanvasElement | null>(null);
+  const [hidden, setHidden] = useState(false);
+  const { data, error } = useMask(photo, options);
 
   const first = mask ?? data?.automatic;
+  const ready = base !== null || error !== null;
 
   useEffect(() => {
-    const layer = first instanceof Blob ? toLayer(first) : first;
-    Promise.resolve(layer).then((made) => made && add({ kind: "replace", layer: made }));
-  }, [first, add]);
+    if (base || !first) return;
+    Promise.resolve(first instanceof Blob ? toLayer(first) : first).then(setBase);
+  }, [first, base]);
+  const shown = useMemo<Stroke[]>(
+    () => [...(base ? [{ kind: "replace", layer: base } as const] : []), ...strokes.done],
+    [base, strokes.done],
+  );
 
   const addLayer = async (name: LayerName, takeAway: boolean) => {
     const link = data?.links[name];
@@ -70,20 +79,20 @@ export default function MaskEditor({ photo, options, mask, onSave, onClose }: Pr
       footer={
         <>
           <Button onClick={onClose}>{t("mask.cancel")}</Button>
-          <Button look="primary" icon="check" onClick={save}>
+          <Button look="primary" icon="check" disabled={!ready} onClick={save}>
             {t("mask.save")}
           </Button>
         </>
       }
     >
-      <div className={styles.editor} aria-busy={!data && !error}>
-        <Board {...{ photo, size, erase, canvas, onKey }} strokes={strokes.done} onStroke={add} />
+      <div className={styles.editor} aria-busy={!ready}>
+        <Board {...{ photo, size, erase, canvas, ready, onKey }} strokes={shown} onStroke={add} />
         <div className={styles.side}>
           <p className={styles.explain}>{t(data || error || mask ? "mask.explain" : "mask.loading")}</p>
-          {error && <ProblemNote failure={error} onDismiss={refetch} />}
+          {error && !hidden && <ProblemNote failure={asFailure(error)} onDismiss={() => setHidden(true)} />}
           <Tools
             {...{ size, erase }}
-            canUndo={strokes.done.length > 1}
+            canUndo={strokes.done.length > 0}
             canRedo={strokes.undone.length > 0}
             layers={data !== undefined}
             onSize={setSize}

@@ -76,15 +76,20 @@ export function useBrush({ size, erase, onStroke }: Brush) {
     cursor,
     handlers: {
       onPointerDown: (event: PointerEvent<HTMLCanvasElement>) => {
+        if (!event.isPrimary || event.button !== 0) return; // a second finger, another button
         event.currentTarget.setPointerCapture(event.pointerId);
+        points.current = [];
         setDown(true);
         extend(event.currentTarget, place(event));
       },
       onPointerMove: (event: PointerEvent<HTMLCanvasElement>) => {
+        if (!event.isPrimary) return;
         setCursor(place(event));
         if (down && event.buttons > 0) extend(event.currentTarget, place(event));
       },
-      onPointerUp: (event: PointerEvent<HTMLCanvasElement>) => finish(event.currentTarget),
+      onPointerUp: (event: PointerEvent<HTMLCanvasElement>) => event.isPrimary && finish(event.currentTarget),
+      onPointerCancel: (event: PointerEvent<HTMLCanvasElement>) =>
+        event.isPrimary && finish(event.currentTarget),
       onPointerLeave: () => !down && setCursor(null),
       onBlur: (event: React.FocusEvent<HTMLCanvasElement>) => finish(event.currentTarget),
       onKeyDown,

@@ -33,4 +33,5 @@ export const useMask = (photo: Photo, options: Options) =>
       return { links: mask.layers, automatic: await toLayer(await picture(mask.layers.mask ?? "")) };
     },
     retry: false,
+    staleTime: Number.POSITIVE_INFINITY, // asked for again it would come over what was painted meanwhile
   });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Model } from "../../api/client";
 import { DEFAULTS } from "../../studio/studio";
-import { defaultOf, inForce, limitsOf } from "./useModels";
+import { defaultOf, fitting, inForce, limitsOf } from "./useModels";
 
 const model = (id: string, change: Partial<Model>): Model =>
   ({
@@ -28,8 +28,15 @@ test("the model is the service's own choice until another is chosen", () => {
   expect(inForce(models, "pose", DEFAULTS)?.id).toBe("poses");
 });
 
-test("a model that is not there is never in force", () => {
+test("a model that is not there is never in force, and is not asked for", () => {
   expect(inForce(models, "tryon", { ...DEFAULTS, model: "big" })?.id).toBe("mini");
+  expect(fitting(models, "tryon", { ...DEFAULTS, model: "big" }).model).toBe("");
+});
+
+test("the model that was chosen for one task is not asked for another", () => {
+  const options = { ...DEFAULTS, model: "dress" };
+  expect(fitting(models, "tryon", options).model).toBe("dress");
+  expect(fitting(models, "pose", options).model).toBe("");
 });
 
 test("limits and defaults come from the model", () => {

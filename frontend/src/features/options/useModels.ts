@@ -31,6 +31,12 @@ export function inForce(models: Model[], task: Task, options: Options): Model | 
   );
 }
 
+/** The options as a job of this task can have them: a model that was chosen for another task, or is gone, is not. */
+export function fitting(models: Model[] | undefined, task: Task, options: Options): Options {
+  if (!models || usable(models, task).some(({ id }) => id === options.model)) return options;
+  return { ...options, model: "" };
+}
+
 /** The least and the most that a parameter may be. */
 export function limitsOf(model: Model | undefined, name: string): { min: number; max: number } | undefined {
   const limit: unknown = model?.limits[name];

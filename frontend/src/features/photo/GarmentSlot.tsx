@@ -28,7 +28,7 @@ export function GarmentSlot({ pasteHere, findings }: Props) {
       {garments.length > 0 && (
         <Garments
           garments={garments}
-          onAdd={(source) => intake.mutate({ source, add: true })}
+          onAdd={(source) => intake.mutate({ source, keep: "all" })}
           onRemove={({ id }) => remove(id)}
         />
       )}

@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useStudio } from "../../studio/StudioProvider";
 import type { Task } from "../../studio/studio";
 import { Button } from "../../ui/Button";
+import { fitting, useModels } from "../options/useModels";
 import { Findings } from "./Findings";
 import { PhotoCard } from "./PhotoCard";
 import type { Seen } from "./useCheck";
@@ -19,6 +20,7 @@ interface Props {
 export function PersonSlot({ task, pasteHere, findings }: Props) {
   const { t } = useTranslation();
   const [{ person, mask, options }, dispatch] = useStudio();
+  const { data: models } = useModels();
   const [editing, setEditing] = useState(false);
   const masks = person && task === "tryon";
   return (
@@ -43,7 +45,7 @@ export function PersonSlot({ task, pasteHere, findings }: Props) {
         <Suspense>
           <MaskEditor
             photo={person}
-            options={options}
+            options={fitting(models, "tryon", options)}
             mask={mask}
             onSave={(edited) => dispatch({ type: "mask", mask: edited })}
             onClose={() => setEditing(false)}

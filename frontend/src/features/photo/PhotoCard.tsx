@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 import { useDropzone } from "react-dropzone";
 import { useTranslation } from "react-i18next";
+import { asFailure } from "../../api/problems";
 import type { Photo } from "../../studio/studio";
 import { Icon } from "../../ui/Icon";
 import { ProblemNote } from "../problem/ProblemNote";
@@ -41,7 +42,7 @@ export function PhotoCard({ slot, photo, pasteHere, onRemove, notes, children }:
   const { t } = useTranslation();
   const intake = useIntake(slot);
   const several = slot === "garment";
-  const take = (files: File[]) => intake.mutate({ source: files, add: several && files.length > 1 });
+  const take = (files: File[]) => intake.mutate({ source: files });
   const zone = useDropzone({ onDrop: take, multiple: several, noClick: true, noKeyboard: true });
   usePaste(slot, pasteHere, take);
   const lit = zone.isDragActive ? styles.over : zone.isDragGlobal ? styles.near : "";
@@ -65,7 +66,7 @@ export function PhotoCard({ slot, photo, pasteHere, onRemove, notes, children }:
           </p>
         )}
       </div>
-      {intake.error && <ProblemNote failure={intake.error} onDismiss={intake.reset} />}
+      {intake.error && <ProblemNote failure={asFailure(intake.error)} onDismiss={intake.reset} />}
       {children}
       <ExampleShelf
         slot={slot}

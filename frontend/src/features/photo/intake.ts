@@ -40,6 +40,11 @@ function inWorker(file: Blob): Promise<Taken | null> {
       waiting.get(event.data.id)?.(event.data.taken);
       waiting.delete(event.data.id);
     };
+    worker.onerror = () => {
+      worker = undefined; // the next picture gets a new one
+      for (const resolve of waiting.values()) resolve(null);
+      waiting.clear();
+    };
   }
   last += 1;
   const id = last;
@@ -61,8 +66,8 @@ export async function takeIn(file: File, field: string): Promise<Photo> {
 
 /** An example of the shelf, as if the user had chosen the file. */
 export async function takeExample(url: string, field: string): Promise<Photo> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Failure(ownProblem("service_unreachable", field));
+  const response = await fetch(url).catch(() => null);
+  if (!response?.ok) throw new Failure(ownProblem("service_unreachable"));
   const name = url.split("/").at(-1) ?? "example";
   return takeIn(new File([await response.blob()], name, { type: "image/webp" }), field);
 }

@@ -8,7 +8,7 @@ export type Seen = Check["findings"][number];
 
 async function check({ person, garments, options }: Studio): Promise<Check> {
   const form = new FormData();
-  const garment = garments[0];
+  const garment = garments.at(-1); // the one that is shown
   if (person) form.append("human_image", person.blob, person.name);
   if (garment) form.append("garment_image", garment.blob, garment.name);
   form.append("garment_type", options.garmentType);
@@ -19,7 +19,7 @@ async function check({ person, garments, options }: Studio): Promise<Check> {
 export function useCheck(studio: Studio): (field: string) => Seen[] {
   const { person, garments, options } = studio;
   const { data } = useQuery({
-    queryKey: ["check", person?.id, garments[0]?.id, options.garmentType],
+    queryKey: ["check", person?.id, garments.at(-1)?.id, options.garmentType],
     queryFn: () => check(studio),
     enabled: person !== null || garments.length > 0,
     staleTime: Number.POSITIVE_INFINITY,

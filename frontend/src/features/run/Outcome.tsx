@@ -14,6 +14,7 @@ import { useJob } from "./useJob";
 import { useCancel } from "./useRun";
 
 const VARIANTS = 4;
+const AGAIN: ReadonlySet<Remedy> = new Set(["retry", "wait"]);
 
 interface Props {
   entry: Entry;
@@ -29,18 +30,18 @@ function OnItsWay({ entry }: { entry: Entry }) {
     <Progress
       live={live}
       before={before}
-      cancelling={cancel.isPending || cancel.isSuccess}
+      cancelling={cancel.isPending || cancel.isSuccess || isFinal(live)} // a finished job would be deleted
       onCancel={() => cancel.mutate(entry.id)}
     />
   );
 }
 
-function Cancelled({ onAgain }: { onAgain(): void }) {
+function Cancelled({ known, onAgain }: { known: boolean; onAgain(): void }) {
   const { t } = useTranslation();
   return (
     <div className={styles.cancelled} role="status">
       <h2>{t("run.cancelled")}</h2>
-      <Button icon="again" onClick={onAgain}>
+      <Button icon="again" disabled={!known} onClick={onAgain}>
         {t("run.again")}
       </Button>
     </div>
@@ -50,10 +51,13 @@ function Cancelled({ onAgain }: { onAgain(): void }) {
 /** One job: on its way, finished, failed or cancelled. */
 export function Outcome({ entry, onRemedy, onRepeat }: Props) {
   if (!isFinal(entry)) return <OnItsWay key={entry.id} entry={entry} />;
-  if (entry.state === "cancelled") return <Cancelled onAgain={() => onRepeat(entry, {})} />;
+  if (entry.state === "cancelled")
+    return <Cancelled known={entry.person !== null} onAgain={() => onRepeat(entry, {})} />;
   if (entry.state === "failed") {
+    // The pictures of this job again, not those that were chosen since.
+    const mend = (kind: Remedy) => (AGAIN.has(kind) && entry.person ? onRepeat(entry, {}) : onRemedy(kind));
     return (
-      <ProblemCard failure={new Failure(entry.problem ?? ownProblem("internal_error"))} onRemedy={onRemedy} />
+      <ProblemCard failure={new Failure(entry.problem ?? ownProblem("internal_error"))} onRemedy={mend} />
     );
   }
   return (

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Remedy } from "../../api/problems";
+import { asFailure } from "../../api/problems";
 import { useAddress } from "../../studio/address";
 import { useStudio } from "../../studio/StudioProvider";
 import type { Studio, Task } from "../../studio/studio";
@@ -30,11 +31,11 @@ function show(selector: string): void {
 }
 
 /** Does what mends a problem. */
-function useRemedies({ order, onRun }: Omit<Props, "task">, askForKey: () => void) {
+function useRemedies({ forget, onRun, askForKey }: Record<"forget" | "onRun" | "askForKey", () => void>) {
   const [, dispatch] = useStudio();
   return (kind: Remedy) => {
+    forget();
     if (kind === "wait" || kind === "retry") return onRun();
-    order.reset();
     if (kind === "key") askForKey();
     else if (kind === "options") show("[data-drawer] summary");
     else if (kind === "mask") dispatch({ type: "mask", mask: null });
@@ -50,23 +51,28 @@ export function Stage({ task, order, onRun }: Props) {
   const { t } = useTranslation();
   const [, go] = useAddress();
   const { entry, mates } = useCurrent(task);
-  const { repeat, showcase } = useRepeat(onRun);
+  const again = useRepeat(onRun);
+  const error = order.error ?? again.error;
   const [asking, setAsking] = useState(false);
   const area = useRef<HTMLElement>(null);
   useEffect(() => {
     if (order.isPending && stacked()) area.current?.scrollIntoView({ block: "start" });
   }, [order.isPending]);
-  const onRemedy = useRemedies({ order, onRun }, () => setAsking(true));
+  const forget = () => {
+    order.reset();
+    again.reset();
+  };
+  const onRemedy = useRemedies({ forget, onRun, askForKey: () => setAsking(true) });
   return (
     <section ref={area} className={shell.stage} aria-label={t("stage.title")} data-stage-area>
-      {order.error ? (
-        <ProblemCard failure={order.error} onRemedy={onRemedy} />
+      {error ? (
+        <ProblemCard failure={asFailure(error)} onRemedy={onRemedy} />
       ) : entry ? (
-        <Outcome entry={entry} onRemedy={onRemedy} onRepeat={repeat} />
+        <Outcome entry={entry} onRemedy={onRemedy} onRepeat={again.repeat} />
       ) : task === "pose" ? (
         <EmptyPose />
       ) : (
-        <EmptyResult busy={order.isPending} onTry={showcase} />
+        <EmptyResult busy={order.isPending} onTry={again.showcase} />
       )}
       {entry && <OutfitTray entries={mates} chosen={entry.id} onChoose={(id) => go({ job: id })} />}
       {asking && <KeyDialog onClose={() => setAsking(false)} />}

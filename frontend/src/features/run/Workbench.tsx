@@ -2,7 +2,6 @@ import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { useStudio } from "../../studio/StudioProvider";
 import type { Studio, Task } from "../../studio/studio";
-import { isReady } from "../../studio/studio";
 import { DemoNote } from "../demo-note/DemoNote";
 import { OptionsPanel } from "../options/OptionsPanel";
 import { GarmentSlot } from "../photo/GarmentSlot";
@@ -12,14 +11,14 @@ import { PoseSlot } from "../pose/PoseSlot";
 import shell from "../shell/Shell.module.css";
 import { RunBar } from "./RunBar";
 import { Stage } from "./Stage";
-import { useRun } from "./useRun";
+import type { useRun } from "./useRun";
 
 /** Control or Command and Enter run from anywhere but an open window. */
 function useShortcut(run: () => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const inWindow = document.querySelector("dialog[open]") !== null;
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !inWindow) run();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat && !inWindow) run();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
@@ -27,14 +26,11 @@ function useShortcut(run: () => void): void {
 }
 
 /** The pictures and the options on one side, what comes of them on the other. */
-export function Workbench({ task }: { task: Task }) {
+export function Workbench({ task, order }: { task: Task; order: ReturnType<typeof useRun> }) {
   const { t } = useTranslation();
   const [studio] = useStudio();
   const findings = useCheck(studio);
-  const order = useRun();
-  const run = (changed: Studio = studio) => {
-    if (isReady(changed, task) && !order.isPending) order.mutate({ studio: changed, task });
-  };
+  const run = (changed: Studio = studio) => order.run(changed);
   useShortcut(run);
   const next = studio.person ? "second" : "person";
 

@@ -1,5 +1,6 @@
 import { useEffect } from "react";
 import { readJob } from "../../api/jobs";
+import { asFailure, Failure, ownProblem } from "../../api/problems";
 import { useAddress } from "../../studio/address";
 import type { Task } from "../../studio/studio";
 import { DEFAULTS } from "../../studio/studio";
@@ -7,10 +8,13 @@ import type { Entry } from "../history/store";
 import { addEntries } from "../history/store";
 import { useHistory, useHistoryChanged } from "../history/useHistory";
 
+const NOT_FOUND = 404;
+
 /** Takes a job into the history whose address came from somewhere else; its inputs stay unknown. */
 async function adopt(id: string): Promise<void> {
   const job = await readJob(id);
-  if (job.task !== "tryon" && job.task !== "pose") throw new Error("not a picture");
+  if (job.task !== "tryon" && job.task !== "pose")
+    throw new Failure({ ...ownProblem("job_not_found"), status: NOT_FOUND });
   const created = Date.parse(job.created ?? "") || Date.now();
   const unknown = {
     options: DEFAULTS,
@@ -35,7 +39,9 @@ export function useCurrent(task: Task): { entry: Entry | null; mates: Entry[] } 
 
   useEffect(() => {
     if (!stranger) return;
-    adopt(stranger).then(changed, () => go({ job: null }));
+    adopt(stranger).then(changed, (error: unknown) => {
+      if (asFailure(error).problem.status === NOT_FOUND) go({ job: null }, "instead");
+    });
   }, [stranger, changed, go]);
 
   const entry = found?.task === task ? found : null;

@@ -2,8 +2,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Job } from "../../api/client";
 import type { Progress } from "../../api/events";
-import { follow } from "../../api/events";
+import { follow, isFinal } from "../../api/events";
 import { apiKey } from "../../api/identity";
+import { jobKey } from "../../api/jobs";
 
 /** What is known of a running job at this moment. */
 export interface Live {
@@ -43,14 +44,14 @@ export function useJob(id: string | null): Live {
     // An EventSource cannot carry a key. The history polls every open job anyway; that has to do then.
     if (apiKey()) {
       return queries.getQueryCache().subscribe(() => {
-        const job = queries.getQueryData<Job | "gone">(["job", id]);
-        if (job && job !== "gone") change(fromJob(job));
+        const known = queries.getQueryState<Job | null>(jobKey(id));
+        if (known) change({ ...(known.data && fromJob(known.data)), connected: known.status !== "error" });
       });
     }
     return follow(id, {
       state: (job) => {
         change(fromJob(job));
-        queries.setQueryData(["job", id], job);
+        if (isFinal(job)) queries.invalidateQueries({ queryKey: jobKey(id) }); // which brings its pictures home
       },
       queue: ({ position, seconds_left }) => change({ position, secondsLeft: seconds_left }),
       progress: (progress) =>

@@ -1,9 +1,13 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { Failure } from "../../api/problems";
 import { useStudio } from "../../studio/StudioProvider";
 import type { Options, Photo, Studio } from "../../studio/studio";
 import { EMPTY } from "../../studio/studio";
 import type { Entry } from "../history/store";
 import { SHOWCASE } from "../photo/examples";
 import { takeExample, takeIn } from "../photo/intake";
+
+const REPEAT = ["repeat"];
 
 const toPhoto = async (blob: Blob | null, name: string): Promise<Photo | null> =>
   blob && takeIn(new File([blob], name, { type: blob.type }), name);
@@ -26,18 +30,31 @@ async function studioOf(entry: Entry, change: Partial<Options>): Promise<Studio>
 /** Runs an earlier job's pictures again, or the example's for the first time. */
 export function useRepeat(run: (studio: Studio) => void) {
   const [, dispatch] = useStudio();
-  const begin = (studio: Studio) => {
-    dispatch({ type: "restore", studio });
-    run(studio);
+  const queries = useQueryClient();
+  const { mutate, error, reset } = useMutation<Studio, Failure, () => Promise<Studio>>({
+    mutationKey: REPEAT,
+    mutationFn: (gather) => gather(),
+    onSuccess: (studio) => {
+      dispatch({ type: "restore", studio });
+      run(studio);
+    },
+  });
+  const begin = (gather: () => Promise<Studio>) => {
+    if (queries.isMutating({ mutationKey: REPEAT }) === 0) mutate(gather);
   };
   return {
-    repeat: async (entry: Entry, change: Partial<Options>) => begin(await studioOf(entry, change)),
-    showcase: async () => {
-      const [person, garment] = await Promise.all([
-        takeExample(SHOWCASE.person, "human_image"),
-        takeExample(SHOWCASE.garment, "garment_image"),
-      ]);
-      begin({ ...EMPTY, person, garments: [garment] });
-    },
+    error,
+    reset,
+    repeat: (entry: Entry, change: Partial<Options>) => begin(() => studioOf(entry, change)),
+    showcase: () => begin(showcase),
   };
+}
+
+/** The studio that the empty result shows. */
+async function showcase(): Promise<Studio> {
+  const [person, garment] = await Promise.all([
+    takeExample(SHOWCASE.person, "human_image"),
+    takeExample(SHOWCASE.garment, "garment_image"),
+  ]);
+  return { ...EMPTY, person, garments: [garment] };
 }

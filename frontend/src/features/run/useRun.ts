@@ -1,19 +1,18 @@
-import { useMutation } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { Job } from "../../api/client";
 import { dropJob, submit } from "../../api/jobs";
 import type { Failure } from "../../api/problems";
-import { useAddress } from "../../studio/address";
+import { parseAddress, useAddress } from "../../studio/address";
 import type { Studio, Task } from "../../studio/studio";
+import { isReady } from "../../studio/studio";
 import type { Entry } from "../history/store";
 import { addEntries } from "../history/store";
 import { useHistoryChanged } from "../history/useHistory";
+import { fitting, useModels } from "../options/useModels";
 
-interface Order {
-  studio: Studio;
-  task: Task;
-}
+const ORDER = ["order"];
 
-function toEntry(job: Job, index: number, { studio, task }: Order): Entry {
+function toEntry(job: Job, index: number, studio: Studio, task: Task): Entry {
   const second = task === "pose" ? studio.pose : studio.garments[index];
   return {
     id: job.id,
@@ -34,19 +33,28 @@ function toEntry(job: Job, index: number, { studio, task }: Order): Entry {
   };
 }
 
-/** Hands in jobs: remembers them in the history and goes to the first one. */
-export function useRun() {
+/** Hands in jobs of a task, one order at a time: remembers them in the history and goes to the first one. */
+export function useRun(task: Task) {
   const [, go] = useAddress();
   const changed = useHistoryChanged();
-  return useMutation<Job[], Failure, Order>({
-    mutationFn: ({ studio, task }) => submit(studio, task),
-    onSuccess: async (jobs, order) => {
-      await addEntries(jobs.map((job, index) => toEntry(job, index, order)));
+  const queries = useQueryClient();
+  const { data: models } = useModels();
+  const { mutate, isPending, error, reset } = useMutation<Job[], Failure, Studio>({
+    mutationKey: ORDER,
+    mutationFn: (studio) => submit(studio, task),
+    onSuccess: async (jobs, studio) => {
+      await addEntries(jobs.map((job, index) => toEntry(job, index, studio, task)));
       await changed();
-      go({ view: order.task, job: jobs[0]?.id ?? null });
+      // Who has gone elsewhere meanwhile stays there, and finds it in the history.
+      if (parseAddress(window.location.search).view === task) go({ job: jobs[0]?.id ?? null });
     },
   });
+  const run = (studio: Studio) => {
+    if (!isReady(studio, task) || queries.isMutating({ mutationKey: ORDER }) > 0) return;
+    mutate({ ...studio, options: fitting(models, task, studio.options) });
+  };
+  return { run, isPending, error, reset };
 }
 
 /** Cancels a job; its state arrives by its events. */
-export const useCancel = () => useMutation<void, Failure, string>({ mutationFn: dropJob });
+export const useCancel = () => useMutation<boolean, Failure, string>({ mutationFn: dropJob });

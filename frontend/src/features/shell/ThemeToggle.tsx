@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { keep } from "../../api/kept";
 import { Button } from "../../ui/Button";
 
 // public/theme.js reads the same key before the first paint.
@@ -23,7 +24,7 @@ export function ThemeToggle() {
   const toggle = () => {
     const theme = dark ? "light" : "dark";
     document.documentElement.dataset.theme = theme;
-    localStorage.setItem(KEPT, theme);
+    keep(KEPT, theme);
     setDark(!dark);
   };
   return (
