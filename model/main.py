@@ -2,9 +2,9 @@
 
 from leffa.service.app import create_app
 from leffa.service.logs import set_up_logs
-from leffa.settings import Settings, let_threads_sleep
+from leffa.settings import let_threads_sleep, read_settings
 
 let_threads_sleep()
-settings = Settings()
+settings = read_settings()
 set_up_logs(settings)
 app = create_app(settings)

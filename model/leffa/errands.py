@@ -12,7 +12,7 @@ from leffa.engine.workbench import open_pictures
 from leffa.errors import BadFolder, Finding, NoProvenance
 from leffa.preprocess.masks import MaskPolicy
 from leffa.provenance import Record
-from leffa.settings import Settings
+from leffa.settings import read_settings
 from leffa.tryon import PICTURES, REQUESTS, PoseRequest, Request, TryOn, TryOnRequest, TryOnResult
 
 Task = Literal["tryon", "pose"]
@@ -103,7 +103,7 @@ def run(errand: Errand, out: Path, debug_dir: Path | None, report: Report) -> Do
 
 def open_model(task: Task, garment_type: str | None = None, wanted: str | None = None) -> TryOn:
     """The model that answers, loaded as the settings say. Raises UnknownModel and what loading raises."""
-    settings = Settings()
+    settings = read_settings()
     shelf = find_shelf(settings)
     chosen = shelf.choose(task, garment_type, wanted)
     shelf.named(chosen.id, task)  # the settings' own choice may not be here either

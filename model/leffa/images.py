@@ -89,7 +89,7 @@ class Limits:
     file_bytes: int = 20 * 1024**2
     pixels: int = 40_000_000
     least_side: int = 32
-    most_side: int = 16_384
+    most_side: int = 16_383  # of a WebP
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS, name: str | None = None
     kind = sniff(data, name)
     image = _open(data, kind, name)
     check_size(image.size, limits, name)
-    findings = _animation_findings(image)
     try:
+        findings = _animation_findings(image)
         image.load()
         pixels = _to_array(_upright(image))
     except MemoryError:
@@ -218,17 +218,19 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_array(image: Image.Image) -> np.ndarray:
     """Any mode to uint8 [H, W, 3] or, where a pixel is not opaque, [H, W, 4]."""
-    if image.mode.startswith("I"):
-        image = Image.fromarray(_high_byte(np.asarray(image)))
-    image = _to_srgb(image)
+    image = _to_srgb(to_8_bits(image))
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB"))
     pixels = np.asarray(image.convert("RGBA"))
     return pixels if pixels[..., 3].min() < 255 else np.ascontiguousarray(pixels[..., :3])
 
 
-def _high_byte(values: np.ndarray) -> np.ndarray:
-    return (np.clip(values, 0, 65_535).astype(np.uint32) * 255 // 65_535).astype(np.uint8)
+def to_8_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits scaled to 8, where Pillow's conversion cuts off; others as they are."""
+    if not image.mode.startswith("I"):
+        return image
+    values = np.clip(np.asarray(image), 0, 65_535).astype(np.uint32)
+    return Image.fromarray((values * 255 // 65_535).astype(np.uint8))
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:

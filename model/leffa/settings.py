@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from limits import parse
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from leffa.errors import BadParameter
 from leffa.images import Limits
 
 MEGABYTE = 1024**2
@@ -17,7 +19,12 @@ AUTO = "auto"
 class Settings(BaseSettings):
     """Settings from the environment, or from a file ``.env`` in the working folder."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a key
+    )
 
     host: str = Field("127.0.0.1", alias="LEFFA_HOST", description="address to listen on")
     port: int = Field(8000, alias="PORT", ge=0, le=65_535, description="port to listen on")
@@ -62,7 +69,11 @@ class Settings(BaseSettings):
         "", alias="LEFFA_FILES_URL", description="fsspec address of the jobs' pictures; empty: in LEFFA_DATA"
     )
     retention_hours: float = Field(
-        24, alias="LEFFA_RETENTION_HOURS", ge=0, description="how long jobs are kept; 0: nothing on disk"
+        24,
+        alias="LEFFA_RETENTION_HOURS",
+        ge=0,
+        allow_inf_nan=False,
+        description="how long jobs are kept; 0: nothing on disk",
     )
     queue_size: int = Field(64, alias="LEFFA_QUEUE_SIZE", ge=1, description="most jobs waiting in line")
     queue_per_client: int = Field(
@@ -89,7 +100,11 @@ class Settings(BaseSettings):
         "process", alias="LEFFA_ENGINE", description="where the models run: a process of their own is watched"
     )
     step_seconds: float = Field(
-        0, alias="LEFFA_STEP_SECONDS", ge=0, description="a step that takes longer hangs; 0: by measurement"
+        0,
+        alias="LEFFA_STEP_SECONDS",
+        ge=0,
+        allow_inf_nan=False,
+        description="a step that takes longer hangs; 0: by measurement",
     )
     stop_seconds: int = Field(
         25, alias="LEFFA_STOP_SECONDS", ge=0, description="how long a running job may go on at the end"
@@ -114,6 +129,16 @@ class Settings(BaseSettings):
         _parse_keys(value.get_secret_value())
         return value
 
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate(cls, value: str) -> str:
+        try:
+            if value:
+                parse(value)
+        except ValueError:
+            raise ValueError("a limit is written as 120/minute, 10/second or 1000/hour") from None
+        return value
+
     @property
     def keys(self) -> dict[str, str]:
         """Names of the API keys by the SHA-256 of each; empty where nobody needs one."""
@@ -128,6 +153,20 @@ class Settings(BaseSettings):
     def limits(self) -> Limits:
         """What an uploaded picture may be at most."""
         return Limits(file_bytes=self.max_upload_mb * MEGABYTE, pixels=self.max_megapixels * 1_000_000)
+
+
+def read_settings() -> Settings:
+    """The settings. Raises BadParameter where one cannot be used; its value is not told, it may be a key."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise BadParameter(
+            f"{name}: {first['msg']}.", field=name, fix="Set another value, in the environment or in .env."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadParameter(f".env cannot be read: {error}.", field=".env", fix="Write it in UTF-8.") from None
 
 
 def let_threads_sleep() -> None:

@@ -184,6 +184,7 @@ def test_a_pose_needs_two_pictures(poses: Path) -> None:
         (["person.png", "garment.png", "--debug-dir", "note.txt"], "bad_folder"),
         (["--replay", "person.png"], "no_provenance"),
         (["--replay", "gone.png"], "file_missing"),
+        ([f"{'p' * 300}.png", "garment.png"], "bad_file"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(pictures: Path, arguments: list[str], code: str) -> None:
@@ -197,6 +198,15 @@ def test_a_mistake_is_one_line_and_exit_code_2(pictures: Path, arguments: list[s
     (line,) = result.output.strip().splitlines()
     assert line.startswith(f"{code}:")
     assert not Path("tryon.png").exists()
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["models"], ["serve"], ["weights", "check"]])
+def test_a_setting_that_cannot_be_is_one_line_too(monkeypatch, command: list[str]) -> None:
+    monkeypatch.setenv("LEFFA_API_KEYS", "bob:my-secret-key")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    (line,) = result.output.strip().splitlines()
+    assert line.startswith("parameter_out_of_range: LEFFA_API_KEYS:") and "secret" not in line
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -184,6 +185,17 @@ def test_a_picture_cut_short_is_refused(kind: str, share: float) -> None:
     data = save(Image.fromarray(noise), kind)
     with pytest.raises(TruncatedImage):
         images.decode(data[: int(len(data) * share)])
+
+
+def test_an_animation_cut_anywhere_is_read_or_refused() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
+    frames = [Image.fromarray(frame) for frame in noise]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    whole = buffer.getvalue()
+    for length in range(13, len(whole), 7):
+        with suppress(LeffaError):
+            images.decode(whole[:length])
 
 
 def test_too_many_bytes() -> None:

@@ -1,14 +1,16 @@
 """Settings: their defaults, their names, and that .env.example tells the truth."""
 
 import re
+import traceback
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from leffa.engine.shelf import official_options
+from leffa.errors import BadParameter
 from leffa.official import OfficialOptions
-from leffa.settings import Settings
+from leffa.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
 BUILD = {"TORCH_INDEX", "LEFFA_ENV_FILE"}  # for one command, not for .env
@@ -88,12 +90,27 @@ def test_the_official_models_get_what_is_set(monkeypatch) -> None:
         ("LEFFA_DTYPE", "float8"),
         ("LEFFA_PARSER", "eyes"),
         ("LEFFA_ALLOW_NON_COMMERCIAL", "maybe"),
+        ("LEFFA_RETENTION_HOURS", "nan"),
+        ("LEFFA_RATE_LIMIT", "often"),
+        ("LEFFA_API_KEYS", "bob:my-secret-key"),
     ],
 )
-def test_nonsense_is_refused(monkeypatch, name: str, value: str) -> None:
+def test_nonsense_is_refused_by_name_and_not_repeated(
+    monkeypatch, tmp_path: Path, name: str, value: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError):
-        Settings(_env_file=None)
+    with pytest.raises(BadParameter) as refused:
+        read_settings()
+    assert refused.value.field == name
+    assert "secret" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_file_of_settings_that_is_no_text_is_refused(monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadParameter, match="UTF-8|utf-8"):
+        read_settings()
 
 
 def test_only_settings_reads_the_environment() -> None:

@@ -46,11 +46,11 @@ def serve(
     from leffa.service.logs import log_settings, set_up_logs
     from leffa.service.server import make_server
     from leffa.service.traces import set_up_traces
-    from leffa.settings import Settings
+    from leffa.settings import read_settings
 
-    settings = Settings()
-    set_up_logs(settings)
     with plain_errors():
+        settings = read_settings()
+        set_up_logs(settings)
         if settings.traces:
             set_up_traces()
         service = create_app(settings)
@@ -77,10 +77,10 @@ def key(name: Annotated[str, typer.Argument(help="who gets it: letters, digits, 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
     """Tell what is installed, what the machine has and what would be used."""
     from leffa.doctor import examine
-    from leffa.settings import Settings
+    from leffa.settings import read_settings
 
     with plain_errors():
-        report = examine(Settings())
+        report = examine(read_settings())
     if as_json:
         print(json.dumps(report.to_dict(), indent=2))
     else:
@@ -130,10 +130,10 @@ def models(
     """List every model: whether it is here, where it would run, and which parts exclude commerce."""
     from leffa.engine.pool import open_pool
     from leffa.service.listing import list_models
-    from leffa.settings import Settings
+    from leffa.settings import read_settings
 
     with plain_errors():
-        settings = Settings()
+        settings = read_settings()
         pool = open_pool(settings)
         pool.survey()
     listed = list_models(list(pool.statuses.values()), pool.shelf.default, settings)
@@ -170,7 +170,7 @@ def _print_model(model: "ModelInfo") -> None:
 def synth(
     out: Annotated[Path, typer.Option(help="folder to write the pairs to")],
     count: Annotated[int, typer.Option(min=1, help="number of pairs")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="same seed, same pairs")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="same seed, same pairs")] = 0,
     size: Annotated[str, typer.Option(help="width x height in pixels")] = "192x256",
     kind: Annotated[
         str, typer.Option(help="usual, or harder: clutter, crossed, side, occluded, photographed")

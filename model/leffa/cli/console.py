@@ -34,6 +34,10 @@ def plain_errors() -> Iterator[None]:
         extra = EXTRAS.get(error.name or "", "train")
         complaints.print(f"[red]missing_package[/]: this needs {error.name}: pip install 'leffa\\[{extra}]'")
         raise typer.Exit(BAD_INPUT) from None
+    except OSError as error:  # what no one step foresaw: no permission, a name too long, a loop of links
+        place = f"{error.filename}: " if error.filename else ""
+        complaints.print(f"[red]bad_file[/]: {escape(place)}{error.strerror or error}", soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from None
     except KeyboardInterrupt:
         complaints.print("stopped")
         raise typer.Exit(INTERRUPTED) from None

@@ -21,7 +21,7 @@ class MaskSource(StrEnum):
     given = "given"
 
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="file for the figures")]
+JsonFile = Annotated[Path | None, typer.Option("--json", dir_okay=False, help="file for the figures")]
 
 
 def evaluate(
@@ -108,9 +108,9 @@ def compare(
 
 def _networks() -> "Networks":
     from leffa.evaluation.perceptual import load_networks
-    from leffa.settings import Settings
+    from leffa.settings import read_settings
 
-    settings = Settings()
+    settings = read_settings()
     return load_networks(settings.model_path, settings.device)
 
 

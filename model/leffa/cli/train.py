@@ -15,9 +15,12 @@ ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file, s
 @train.command()
 def mini(
     stage: Annotated[str, typer.Option(help="one stage of the recipe, see docs/mini.md, or all")] = "all",
-    out: Annotated[Path, typer.Option(help="folder for checkpoints, log and sample sheets")] = Path(
-        "runs/mini"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder for checkpoints, log and sample sheets; else runs/mini, or runs/mini-smoke"
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the last checkpoint")] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="a few steps only, to see that it runs")] = False,
 ) -> None:
@@ -25,7 +28,8 @@ def mini(
     with plain_errors():
         from leffa.training.recipes import mini
 
-        mini.train(stage=stage, out=out, resume=resume, smoke=smoke)
+        folder = out or Path("runs/mini-smoke" if smoke else "runs/mini")
+        mini.train(stage=stage, out=folder, resume=resume, smoke=smoke)
 
 
 @train.command()

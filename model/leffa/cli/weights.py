@@ -140,9 +140,9 @@ class _Wish(NamedTuple):
 
 
 def _wish(parser: ParserChoice | None, keypoints: KeypointChoice | None) -> _Wish:
-    from leffa.settings import Settings
+    from leffa.settings import read_settings
 
-    settings = Settings()
+    settings = read_settings()
     return _Wish(
         settings.model_path,
         parser.value if parser else settings.parser,

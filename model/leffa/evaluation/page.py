@@ -86,7 +86,10 @@ def _columns(report: "Report") -> list[tuple[Kind, list[float]]]:
 
 
 def _histogram(kind: Kind, values: list[float]) -> Histogram:
-    counts, edges = np.histogram(values, bins=BINS)
+    low, high = min(values), max(values)
+    if high - low < 1e-9 * max(1.0, abs(high)):  # numpy knows no bins between neighbouring numbers
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(values, bins=BINS, range=(low, high))
     return Histogram(
         title=kind.full_title,
         bars=[float(count / counts.max()) for count in counts],

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from leffa.errors import BadFile, BadFolder, BadParameter, FileMissing
-from leffa.tryon import GARMENT_TYPES
+from leffa.images import to_8_bits
+from leffa.tryon import GARMENT_TYPES, SEEDS
 
 # What numpy and zipfile tell of damage by; TypeError where an .npz turns out to be an .npy.
 FLOW_DAMAGE = (
@@ -106,8 +107,8 @@ def _read_facts(path: Path) -> tuple[str, int]:
             allowed=list(GARMENT_TYPES),
             received=garment_type,
         )
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise BadFile(f"{path}: seed is {seed!r}, not a whole number from 0 on.", received=seed)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not SEEDS[0] <= seed <= SEEDS[1]:
+        raise BadFile(f"{path}: seed is {seed!r}, not a whole number from {SEEDS[0]} to {SEEDS[1]}.")
     return garment_type, seed
 
 
@@ -116,7 +117,7 @@ def read_picture(path: Path, alpha: bool = False) -> np.ndarray:
 
     Raises FileMissing or BadFile.
     """
-    picture = open_picture(path)
+    picture = to_8_bits(open_picture(path))
     transparent = "A" in picture.getbands() or "transparency" in picture.info
     return np.array(picture.convert("RGBA" if alpha and transparent else "RGB"))
 
@@ -135,22 +136,22 @@ def _read_flow(path: Path) -> np.ndarray | None:
 
 
 def _read_mask(path: Path) -> np.ndarray:
-    mask = np.array(open_picture(path).convert("L")) >= 128
+    mask = np.array(to_8_bits(open_picture(path)).convert("L")) >= 128
     if not mask.any():
         raise BadFile(f"{path} marks no pixel; masks are 255 where they mark and 0 elsewhere.")
     return mask
 
 
 def open_picture(path: Path) -> Image.Image:
-    """The picture as its file has it, decoded. Raises FileMissing or BadFile."""
+    """The picture as its file has it, decoded and upright. Raises FileMissing or BadFile."""
     _check_there(path)
     try:
         with Image.open(path) as picture:
             picture.load()
+            return ImageOps.exif_transpose(picture)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         # Pillow tells of damage in a PNG's chunks by SyntaxError.
         raise BadFile(f"{path} is not a readable picture: {error}") from error
-    return picture
 
 
 def _check_there(path: Path) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from leffa.errors import Finding, NoGarment, UnsupportedWeights
+from leffa.files import whole_file
 from leffa.mini.landmarks import LandmarkDetector, Pose
 from leffa.mini.limbs import KEYPOINTS, LIMBS, body_maps
 from leffa.preprocess.agnostic_mask import clothing_mask
@@ -190,8 +191,9 @@ def load_net(path: Path) -> ParserNet:
 
 
 def save_net(net: ParserNet, path: Path) -> None:
-    """Write the weights as fp16 safetensors."""
-    save_file({key: value.half().contiguous() for key, value in net.state_dict().items()}, path)
+    """Write the weights as fp16 safetensors, whole or not at all. Raises CannotWrite."""
+    with whole_file(path) as draft:
+        save_file({key: value.half().contiguous() for key, value in net.state_dict().items()}, draft)
 
 
 def _decide(logits: Tensor, height: int, width: int) -> NDArray[np.uint8]:

@@ -73,6 +73,7 @@ def make_server(app: FastAPI, settings: Settings, host: str, port: int) -> Serve
         host=host,
         port=port,
         http=PatientProtocol,
+        lifespan="on",  # what goes wrong at the start ends the start
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=round(settings.stop_seconds + GRACE_SECONDS),

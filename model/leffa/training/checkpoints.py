@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from torch import Tensor
 
 from leffa.diffusion.unets import PREFIXES, Networks
@@ -23,11 +25,13 @@ from leffa.weights.fitting import DEAD
 from leffa.weights.writing import Plan, in_order, write_tensors
 
 NAME = "step-{:08d}"
+CHECKPOINT = re.compile(r"step-(\d+)")
 
 
 def checkpoints(folder: Path) -> list[tuple[int, Path]]:
     """(steps done, folder) of every whole checkpoint, the newest last."""
-    return sorted((int(path.name.removeprefix("step-")), path) for path in folder.glob("step-*"))
+    found = ((CHECKPOINT.fullmatch(path.name), path) for path in folder.glob("step-*"))
+    return sorted((int(match[1]), path) for match, path in found if match)
 
 
 def require_fresh(folder: Path) -> None:
@@ -37,12 +41,22 @@ def require_fresh(folder: Path) -> None:
 
 
 def restore(accelerator: Accelerator, folder: Path) -> int:
-    """Load the newest checkpoint, if any: networks, optimiser, average, random numbers. The steps done."""
+    """Load the newest checkpoint, if any: networks, optimiser, average, random numbers. The steps done.
+
+    Raises BadFolder.
+    """
     found = checkpoints(folder)
     if not found:
         return 0
     step, newest = found[-1]
-    accelerator.load_state(str(newest))
+    try:
+        accelerator.load_state(str(newest))
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadFolder(
+            f"{newest} does not fit this run, or is damaged: {reason}",
+            fix="Restore the configuration that it was made with, or delete it to go on from the one before.",
+        ) from error
     return step
 
 
@@ -62,8 +76,10 @@ def save(accelerator: Accelerator, folder: Path, step: int, keep: int) -> None:
             draft.rename(whole)
             for _, old in checkpoints(folder)[:-keep]:
                 shutil.rmtree(old)
-    except OSError as error:
-        raise CannotWrite(f"{whole} cannot be written: {error.strerror}.") from error
+    except (OSError, RuntimeError, SafetensorError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or error
+        raise CannotWrite(f"{whole} cannot be written: {reason}.") from error
 
 
 def weights_file(config: TrainConfig) -> Path:

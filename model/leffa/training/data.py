@@ -35,7 +35,7 @@ WAY_BACK = {
 
 
 def draw_shards(folder: Path, count: int, seed: int, height: int, width: int, workers: int = 2) -> None:
-    """Draw pairs seed … seed+count-1 into `folder/train-NNN.npz` (existing shards are kept).
+    """Draw pairs seed … seed+count-1 into `folder/train-NNN.npz` (whole shards that are there are kept).
 
     Every third is of one of the harder kinds of ``leffa.synth.kinds``, each in its turn.
     Arrays are stacked over the pairs: those of ``leffa.synth.SynthPair`` as they are (UNTOUCHED), garment and
@@ -45,16 +45,19 @@ def draw_shards(folder: Path, count: int, seed: int, height: int, width: int, wo
     and what the detector finds in person and target: keypoints [N, 17, 3], silhouette uint8 [N, H, W].
     """
     folder.mkdir(parents=True, exist_ok=True)
-    starts = [start for start in range(0, count, SHARD) if not _shard(folder, start).exists()]
+    sizes = {start: min(SHARD, count - start) for start in range(0, count, SHARD)}
+    sizes = {start: size for start, size in sizes.items() if _pairs_in(_shard(folder, start)) < size}
     with ProcessPoolExecutor(workers) as pool:
         jobs = [
-            pool.submit(
-                _draw_shard, _shard(folder, start), seed + start, min(SHARD, count - start), height, width
-            )
-            for start in starts
+            pool.submit(_draw_shard, _shard(folder, start), seed + start, size, height, width)
+            for start, size in sizes.items()
         ]
-        for job in track(as_completed(jobs), "drawing people", total=len(jobs)):
-            job.result()
+        try:
+            for job in track(as_completed(jobs), "drawing people", total=len(jobs)):
+                job.result()
+        except BaseException:  # Ctrl-C too: else all that are left would be drawn first
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def kind_of(seed: int) -> str:
@@ -94,6 +97,14 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an .npz that is there whole or not at all."""
     with whole_file(path) as draft:
         np.savez(draft, allow_pickle=False, **arrays)
+
+
+def _pairs_in(shard: Path) -> int:
+    """How many pairs a shard holds, 0 where there is none; a smaller run may have left a short one."""
+    if not shard.exists():
+        return 0
+    with np.load(shard) as stored:
+        return len(stored["garment_type"])
 
 
 def _shard(folder: Path, start: int) -> Path:

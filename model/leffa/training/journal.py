@@ -60,8 +60,10 @@ class Journal:
 
     def _cut(self, begin: int) -> None:
         lines = self.path.read_text().splitlines(keepends=True) if self.path.is_file() and begin else []
+        # A run that was killed may have left half a line, which has no end.
+        whole = (line for line in lines if line.endswith("}\n"))
         with whole_file(self.path) as draft:
-            draft.write_text("".join(line for line in lines if json.loads(line)["step"] <= begin))
+            draft.write_text("".join(line for line in whole if json.loads(line)["step"] <= begin))
 
 
 def _open_board(folder: Path, begin: int) -> SummaryWriter:

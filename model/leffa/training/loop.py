@@ -16,6 +16,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from leffa.errors import BadFolder, BadParameter, CannotWrite
 from leffa.files import whole_file
 from leffa.training.device import device
 
@@ -46,7 +47,8 @@ def fit(name: str, model: Net, loss: LossFunction[Net], config: LoopConfig, out:
 
     `loss` returns named scalars; "loss" is minimised, the others are logged. The generator it draws from
     depends on seed and step alone, so a resumed run goes on exactly as an uninterrupted one.
-    Writes `out/NAME.ckpt` and `out/NAME.jsonl`.
+    Writes `out/NAME.ckpt` and `out/NAME.jsonl`. Raises BadFolder where a checkpoint is there and `resume` is
+    not set, BadParameter once the loss is no number, CannotWrite.
     """
     out.mkdir(parents=True, exist_ok=True)
     cast(Any, model).to(device(), memory_format=torch.channels_last)  # a third faster on CPUs
@@ -55,19 +57,25 @@ def fit(name: str, model: Net, loss: LossFunction[Net], config: LoopConfig, out:
         model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
     )
     checkpoint = out / f"{name}.ckpt"
-    start = _restore(checkpoint, model, averaged, optimiser) if resume else 0
+    if checkpoint.exists() and not resume:
+        raise BadFolder(f"{checkpoint} is of an earlier run.", fix="Add --resume, or name another --out.")
+    start = _restore(checkpoint, model, averaged, optimiser)
     model.train()
     with _progress() as progress, (out / f"{name}.jsonl").open("a" if start else "w") as log:
         task = progress.add_task(name, total=config.steps, completed=start, note="")
         saved = time.monotonic()
         for step in range(start, config.steps):
             figures = _step(model, averaged, optimiser, loss, config, step)
-            if step % config.log_every == 0 or step == config.steps - 1:
+            last = step == config.steps - 1
+            saves = last or time.monotonic() - saved > config.checkpoint_seconds
+            if saves or step % config.log_every == 0:
+                require_finite(figures["loss"], step)
+            if last or step % config.log_every == 0:
                 line = {"step": step, **{key: round(float(value), 5) for key, value in figures.items()}}
                 print(json.dumps(line), file=log, flush=True)
                 progress.update(task, note=f"loss {line['loss']:.4f}")
             progress.update(task, completed=step + 1)
-            if time.monotonic() - saved > config.checkpoint_seconds or step == config.steps - 1:
+            if saves:
                 _save(checkpoint, model, averaged, optimiser, step + 1)
                 saved = time.monotonic()
     model.load_state_dict(averaged.state_dict())
@@ -93,6 +101,14 @@ def _step(
     return {key: value.detach() for key, value in figures.items()}
 
 
+def require_finite(loss: Tensor, step: int) -> None:
+    """Raise BadParameter where the loss is no number: what follows would spoil all that is kept."""
+    if not math.isfinite(float(loss)):
+        raise BadParameter(
+            f"The loss is no number any more at step {step}.", fix="Go on from the last checkpoint: --resume."
+        )
+
+
 def _schedule(step: int, config: LoopConfig) -> float:
     if step < config.warmup:
         return (step + 1) / config.warmup
@@ -109,8 +125,16 @@ def _save(
         "averaged": averaged.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
-    with whole_file(path) as draft:
-        torch.save(state, draft)
+    save_state(state, path)
+
+
+def save_state(state: Any, path: Path) -> None:
+    """Write with torch.save, whole or not at all. Raises CannotWrite."""
+    try:
+        with whole_file(path) as draft:
+            torch.save(state, draft)
+    except RuntimeError as error:  # so it calls a full disk
+        raise CannotWrite(f"{path} cannot be written: {error}.") from error
 
 
 def _restore(path: Path, model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> int:

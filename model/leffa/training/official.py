@@ -11,6 +11,7 @@ uninterrupted one, bit for bit where sums are (on GPUs some are not). Runs on se
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -92,9 +93,11 @@ def _train_stage(run: Run, number: int, stage: Stage, begin: int, step: int, jou
     while step < end:
         logs = (step + 1) % config.log_every == 0 or step + 1 == end
         told.append(_step(run, stage, batches, step, logs))
+        loss = told[-1]["loss"]
         step += 1
         journal.advance(step)
         if logs:
+            _require_finite(run, loss, step)
             means, seconds = _means(run, told), time.monotonic() - clock
             seen = len(told) * stage.batch * stage.accumulate * run.accelerator.num_processes
             pace = {"lr": _rate(config, step - 1), "samples_per_second": seen / seconds}
@@ -103,8 +106,9 @@ def _train_stage(run: Run, number: int, stage: Stage, begin: int, step: int, jou
         if step % config.sheet_every == 0 or step == end:
             _write_sheet(run, stage, step)
         if step % config.checkpoint_every == 0 or step == end:
+            _require_finite(run, loss, step)
+            _export(run)  # before: where there is a checkpoint its weights are too
             save(run.accelerator, config.out / "checkpoints", step, config.keep_checkpoints)
-            _export(run)
         if logs:
             clock = time.monotonic()
     return step
@@ -127,6 +131,16 @@ def _step(run: Run, stage: Stage, batches: Iterator[Batch], step: int, logs: boo
     run.optimizer.zero_grad()
     run.average.step(run.trained.parameters())
     return _mean(told)
+
+
+def _require_finite(run: Run, loss: Tensor, step: int) -> None:
+    """Raise BadParameter once the loss of any process is no number: all that is kept would be spoiled."""
+    if not math.isfinite(float(run.accelerator.reduce(loss, "mean"))):
+        raise BadParameter(
+            f"The loss is no number any more after step {step}.",
+            field="learning_rate",
+            fix="Lower learning_rate, and add --resume to go on from the last checkpoint.",
+        )
 
 
 def _rate(config: TrainConfig, step: int) -> float:

@@ -183,7 +183,7 @@ def _download(file: WeightsFile, offer: Record, part: Path, report: Report) -> N
                 http_get(url, out, resume_size=before, headers=headers, expected_size=offer.size)
             except Exception as error:
                 answered = isinstance(error, HfHubHTTPError) or getattr(error, "errno", None) in FULL
-                if answered or out.tell() == before:
+                if answered or out.tell() <= before:
                     raise
         out.flush()
         os.fsync(out.fileno())

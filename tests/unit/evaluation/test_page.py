@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from leffa.errors import Cancelled
 from leffa.evaluation import evaluate
+from leffa.evaluation.figures import KINDS
+from leffa.evaluation.page import _histogram
 from leffa.tryon import TryOnRequest, TryOnResult
 
 Model = Callable[[TryOnRequest], TryOnResult]
@@ -42,6 +45,11 @@ def test_every_case_can_be_sorted_by_every_figure(page: str) -> None:
     assert page.count('data-number="') == 5
     for figure in re.findall(r'<option value="(\w+)" data-lower', page):
         assert page.count(f'data-{figure}="') == 5
+
+
+def test_figures_that_are_all_but_the_same_have_a_histogram() -> None:
+    kind = KINDS["garment_psnr_db"]
+    assert sum(_histogram(kind, [20.0, np.nextafter(20.0, 21)]).bars) > 0
 
 
 def test_best_median_and_worst_have_a_slider(page: str) -> None:

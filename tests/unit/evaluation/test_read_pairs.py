@@ -19,6 +19,20 @@ def test_a_case_is_read_whole(pairs: Path) -> None:
     assert pair.garment_mask.sum() == 20 * 16
 
 
+def test_sixteen_bits_are_scaled_and_photos_turned_upright(pairs: Path) -> None:
+    case = pairs / "004"
+    plain = read_pair(case)
+    grey = np.array(Image.open(case / "person.png").convert("L"), np.uint16)
+    Image.fromarray(grey * 257).save(case / "person.png")
+    turned = Image.open(case / "target.png").transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned back
+    turned.save(case / "target.png", exif=exif)
+    pair = read_pair(case)
+    assert np.array_equal(pair.person[..., 0], grey)
+    assert np.array_equal(pair.target, plain.target)
+
+
 def test_cases_come_by_name_and_hidden_folders_are_left_out(pairs: Path) -> None:
     (pairs / ".cache").mkdir()
     (pairs / "sheet.jpg").touch()

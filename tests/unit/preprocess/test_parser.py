@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from leffa.errors import UnsupportedWeights
 from leffa.mini.landmarks import Pose
@@ -29,6 +30,15 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def sample_of(people: dict[str, np.ndarray], index: int = 0) -> dict[str, np.ndarray]:
     return {name: array[index] for name, array in people.items()}
+
+
+def test_the_overlap_counts_what_is_small_as_much_as_what_is_large() -> None:
+    true = torch.zeros(1, 4, 4, dtype=torch.long)
+    true[0, 0, 0] = 1  # of three classes two occur
+    right = 50 * F.one_hot(true, 3).permute(0, 3, 1, 2).float()
+    missed = 50 * F.one_hot(torch.zeros_like(true), 3).permute(0, 3, 1, 2).float()
+    assert float(recipe.lacking_overlap(right, true)) == pytest.approx(0)
+    assert float(recipe.lacking_overlap(missed, true)) == pytest.approx(1 - (15 / 16 + 0) / 2)
 
 
 def test_maps_have_half_the_picture_and_all_classes() -> None:

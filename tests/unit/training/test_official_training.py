@@ -18,6 +18,8 @@ from leffa.device import Plan
 from leffa.errors import BadFolder, BadParameter, FileMissing
 from leffa.mini.nets import VAE_CONFIG, WEIGHTS
 from leffa.official.networks import load_pipeline
+from leffa.training import official
+from leffa.training.checkpoints import checkpoints, weights_file
 from leffa.training.config import TrainConfig
 from leffa.training.journal import Journal
 from leffa.training.networks import open_networks
@@ -51,7 +53,7 @@ def same(first: Path, second: Path) -> bool:
 
 
 def newest(config: TrainConfig) -> Path:
-    return max((config.out / "checkpoints").iterdir())
+    return checkpoints(config.out / "checkpoints")[-1][1]
 
 
 def test_the_loss_falls(config: MakeConfig) -> None:
@@ -213,6 +215,64 @@ def test_checkpoints_are_whole_and_old_ones_go(config: MakeConfig) -> None:
     train(run)
     names = {path.name for path in (run.out / "checkpoints").iterdir()}
     assert names == {"step-00000002", "step-00000003"}
+
+
+def test_the_weights_are_those_of_the_newest_checkpoint_whenever_it_ends(
+    config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = config(checkpoint_every=1)
+    done = []
+
+    def save(*arguments: Any) -> None:
+        if done:
+            raise KeyboardInterrupt  # between the weights and the second checkpoint
+        done.append(arguments)
+        real(*arguments)
+
+    real = official.save
+    monkeypatch.setattr(official, "save", save)
+    with pytest.raises(KeyboardInterrupt):
+        train(run)
+    monkeypatch.undo()
+    weights_file(run).unlink()
+    train(run, resume=True)
+    assert weights_file(run).exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(
+    config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = config(checkpoint_every=1)
+    learn = official._learn
+
+    def diverge(run: Any, stage: Any, *rest: Any) -> dict[str, torch.Tensor]:
+        figures = learn(run, stage, *rest)
+        return figures | {"loss": figures["loss"] * float("nan")} if newest_step(run.config) else figures
+
+    monkeypatch.setattr(official, "_learn", diverge)
+    with pytest.raises(BadParameter, match="no number"):
+        train(run)
+    assert newest_step(run) == 1
+    assert all(tensor.isfinite().all() for tensor in load_file(weights_file(run)).values())
+
+
+def newest_step(config: TrainConfig) -> int:
+    found = checkpoints(config.out / "checkpoints")
+    return found[-1][0] if found else 0
+
+
+def test_a_checkpoint_that_does_not_fit_and_half_a_line_of_the_log(config: MakeConfig) -> None:
+    run = config(stages=[STAGE | {"steps": 1}])
+    train(run)
+    (run.out / "checkpoints" / "step-backup").mkdir()
+    with (run.out / "log.jsonl").open("a") as log:
+        log.write('{"step": 2, "sta')
+    train(run, resume=True)
+    assert [line["step"] for line in log_of(run)] == [1]
+    for weights in newest(run).glob("*.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(BadFolder, match="step-00000001"):
+        train(run, resume=True)
 
 
 def test_a_used_folder_is_not_trained_over(config: MakeConfig) -> None:

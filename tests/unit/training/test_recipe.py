@@ -14,7 +14,7 @@ from leffa.mini.nets import HEIGHT, WIDTH, Mini
 from leffa.mini.parser import Parser
 from leffa.synth.kinds import KINDS
 from leffa.synth.pairs import sample
-from leffa.training.data import kind_of
+from leffa.training.data import draw_shards, kind_of
 from leffa.training.loop import LoopConfig, fit
 from leffa.training.recipes.mini import FIRST_SEED, STAGES, train
 
@@ -54,6 +54,34 @@ def test_sample_sheets_are_written(trained: Path, stage: str) -> None:
 def test_a_stage_without_its_predecessor_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(BadFolder, match="run the stage layout first"):
         train("latents", tmp_path, smoke=True)
+
+
+def test_a_run_that_is_there_is_not_trained_over(tmp_path: Path) -> None:
+    config, net = LoopConfig(steps=1, learning_rate=1e-3), nn.Linear(1, 1)
+    fit("small", net, lambda model, rng: {"loss": model.weight.sum()}, config, tmp_path, resume=False)
+    with pytest.raises(BadFolder, match="small.ckpt"):
+        fit("small", net, lambda model, rng: {"loss": model.weight.sum()}, config, tmp_path, resume=False)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(tmp_path: Path) -> None:
+    net = nn.Linear(1, 1)
+
+    def loss(model: nn.Linear, rng: np.random.Generator) -> dict[str, Tensor]:
+        return {"loss": model.weight.sum() * torch.tensor(float("nan"))}
+
+    with pytest.raises(BadParameter, match="no number"):
+        fit("small", net, loss, LoopConfig(steps=3, learning_rate=1e-3), tmp_path, resume=False)
+    assert not (tmp_path / "small.ckpt").exists()
+
+
+def test_a_shard_of_a_smaller_run_is_drawn_anew_and_a_whole_one_kept(tmp_path: Path) -> None:
+    for count in (1, 2):
+        draw_shards(tmp_path, count, FIRST_SEED, HEIGHT, WIDTH, workers=1)
+        with np.load(tmp_path / "train-000.npz") as shard:
+            assert len(shard["person"]) == count
+    before = (tmp_path / "train-000.npz").stat().st_mtime_ns
+    draw_shards(tmp_path, 2, FIRST_SEED, HEIGHT, WIDTH, workers=1)
+    assert (tmp_path / "train-000.npz").stat().st_mtime_ns == before
 
 
 def test_an_unknown_stage_is_refused_with_the_list(tmp_path: Path) -> None:

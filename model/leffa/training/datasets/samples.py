@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from leffa.diffusion.transform import ModelInputs, model_inputs
 from leffa.errors import BadFile, BadFolder, FileMissing
 from leffa.evaluation.pairs import open_picture
+from leffa.images import to_8_bits
 from leffa.preprocess.densepose import PART_COLOURS
 
 Picture = NDArray[np.uint8]
@@ -125,7 +126,7 @@ def read_list(path: Path, separator: str | None = None) -> list[list[str]]:
 
 def read_rgb(path: Path) -> Picture:
     """uint8 RGB [H, W, 3]; what is transparent lies on white. Raises FileMissing, BadFile."""
-    picture = open_picture(path)
+    picture = to_8_bits(open_picture(path))
     if "A" in picture.getbands() or "transparency" in picture.info:
         cutout = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", cutout.size, "white"), cutout)
@@ -134,7 +135,7 @@ def read_rgb(path: Path) -> Picture:
 
 def read_grey(path: Path) -> Picture:
     """uint8 [H, W]. Raises FileMissing, BadFile."""
-    return np.asarray(open_picture(path).convert("L"))
+    return np.asarray(to_8_bits(open_picture(path)).convert("L"))
 
 
 def read_labels(path: Path) -> Picture:

@@ -17,6 +17,7 @@ Every stage reads what the ones before it left in the folder, so each can be run
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from leffa.mini.nets import HEIGHT, WEIGHTS, WIDTH, Mini
 from leffa.mini.parser import WEIGHTS as PARSER_WEIGHTS
 from leffa.mini.parser import ParserNet, load_net, save_net
 from leffa.training.data import draw_shards
-from leffa.training.loop import LoopConfig
+from leffa.training.loop import LoopConfig, save_state
 from leffa.training.recipes.mini_layout import train_layout
 from leffa.training.recipes.mini_pair import encode_latents, train_pair
 from leffa.training.recipes.mini_parser import train_parser
@@ -120,6 +121,8 @@ class Run:
         latents = self.out / "latents.npz"
         train_pair(mini, latents, self.out, self.config.pair, self.config.pair_batch, self.resume)
         self._keep(mini, "pair")
+        if not self.resume:
+            shutil.rmtree(self.out / "answers", ignore_errors=True)  # of a pair that is no more
 
     def answers(self) -> None:
         """Stage `answers`."""
@@ -156,7 +159,7 @@ class Run:
         return mini.eval()
 
     def _keep(self, mini: Mini, stage: str) -> None:
-        torch.save(mini.state_dict(), self.out / f"mini-after-{stage}.pt")
+        save_state(mini.state_dict(), self.out / f"mini-after-{stage}.pt")
 
 
 STAGES: dict[str, Callable[[Run], None]] = {
