@@ -9,7 +9,8 @@ Usage: bash scripts/run.sh [--setup-only | --help]
 
 Makes .venv and builds the page if need be, starts the service and prints its addresses and a try-on to paste.
 The page comes from nginx on port 3000 (PAGE_PORT) where nginx is installed, else from the service itself.
-Ctrl-C stops it. Settings come from the environment or from .env; .env.example lists them.
+Ctrl-C stops it. Settings come from the environment or from .env; .env.example lists them. PAGE_PORT comes from the
+environment alone.
 
   --setup-only  make or renew .venv, start nothing
   --help        this text
@@ -58,19 +59,20 @@ build_page() {
   (cd frontend && npm ci --silent && npm run --silent build)
 }
 
+has_page() { [[ -f frontend/dist/index.html ]] && command -v nginx >/dev/null; }
+
 # Starts nginx before the service, on the same address; says where the page is.
 start_page() {
   page="$address"
   [[ -f frontend/dist/index.html ]] || page="none (see above)"
-  [[ -f frontend/dist/index.html ]] && command -v nginx >/dev/null || return 0
-  check_port "$host" "$page_port" "PAGE_PORT=3001"
+  has_page || return 0
   bash scripts/serve_page.sh "$host:$page_port" "${address#http://}" .leffa/nginx &
   nginx=$!
   page="${address%:*}:$page_port"
 }
 
 stop() {
-  trap - INT TERM
+  trap - INT TERM EXIT
   kill -TERM ${nginx:-} "$service" 2>/dev/null || true
   wait ${nginx:-} "$service" 2>/dev/null || true
 }
@@ -106,13 +108,16 @@ fi
 build_page
 [[ "${1:-}" == --setup-only ]] && exit
 
-read -r host port < <("$VENV/bin/python" -c 'from leffa.settings import Settings; s = Settings(); print(s.host, s.port)')
+read -r host port < <("$VENV/bin/python" -c 'from leffa.settings import Settings; s = Settings(); print(s.host, s.port)' \
+  2>/dev/null) || { "$VENV/bin/leffa" serve; exit; } # which says what is wrong with the settings
 check_port "$host" "$port" "PORT=8001"
 page_port="${PAGE_PORT:-3000}"
+has_page && check_port "$host" "$page_port" "PAGE_PORT=3001"
 [[ "$host" == 0.0.0.0 ]] && address="http://127.0.0.1:$port" || address="http://$host:$port"
 "$VENV/bin/leffa" serve &
 service=$!
 trap 'stop; exit 130' INT TERM
+trap stop EXIT
 wait_until_healthy "$address" || { stop; fail "The service did not start."; }
 start_page
 announce "$address" "$page"

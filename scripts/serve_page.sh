@@ -19,7 +19,7 @@ work="$(cd "$3" && pwd)"
 
 cp "$root/frontend/nginx.conf" "$work/nginx.conf"
 sed -e "s|\${PAGE_LISTEN}|$listen|" -e "s|\${API_ADDRESS}|$api|" -e "s|\${API_RESOLVER}|127.0.0.1|" \
-  -e "s|\${PAGE_ROOT}|$root/frontend/dist|" \
+  -e "s|\${PAGE_ROOT}|$root/frontend/dist|" -e "s|\${TRUSTED_PROXY}|127.0.0.1|" \
   "$root/frontend/nginx.conf.template" | grep -v '^# ' >"$work/conf.d/page.conf"
 
 # Started by root, nginx would change to a user who may not read these folders.

@@ -1,4 +1,5 @@
 const { mkdtempSync, rmSync } = require("node:fs");
+const http = require("node:http");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { end, freePort, startPage } = require("./support/stack");
@@ -50,6 +51,11 @@ test("the API answers below /api, and its addresses lead back there", async () =
   expect(answer.headers.get("content-type")).toContain("application/problem+json");
 });
 
+test("the document of the API is there, its metrics are not for strangers", async () => {
+  expect((await (await get("/openapi.json")).json()).openapi).toMatch(/^3/);
+  expect((await get("/api/metrics")).status).toBe(404);
+});
+
 // Starts an nginx of its own, which the container of the tests has not.
 const withNginx = process.env.LEFFA_STACK_PAGE ? test.skip : test;
 withNginx("a service that is down is told as a problem, with the seconds to wait", async () => {
@@ -80,4 +86,30 @@ test("events arrive one by one, not all at the end", async () => {
   for await (const _ of body) arrivals.push(Date.now());
   expect(arrivals.length).toBeGreaterThan(3);
   expect(arrivals.at(-1) - arrivals[0]).toBeGreaterThan(300);
+});
+
+withNginx("only a trusted proxy says who a client is and how it came", async () => {
+  const work = mkdtempSync(join(tmpdir(), "leffa-proxy-"));
+  const service = http.createServer((request, answer) => answer.end(JSON.stringify(request.headers)));
+  await new Promise((done) => service.listen(0, "127.0.0.1", done));
+  const port = await freePort();
+  const nginx = await startPage(port, service.address().port, work);
+  const heard = (localAddress) =>
+    new Promise((done, fail) => {
+      const headers = { "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https" };
+      const request = { host: "127.0.0.1", port, path: "/api/health", localAddress, headers };
+      http.get(request, (answer) => answer.on("data", (data) => done(JSON.parse(data)))).on("error", fail);
+    });
+  try {
+    expect(await heard("127.0.0.1")).toMatchObject({
+      "x-forwarded-for": "203.0.113.9",
+      "x-forwarded-proto": "https",
+      "x-forwarded-prefix": "/api",
+    });
+    expect((await heard("127.0.0.2"))["x-forwarded-for"]).toBe("127.0.0.2");
+  } finally {
+    await end(nginx);
+    service.close();
+    rmSync(work, { recursive: true, force: true });
+  }
 });

@@ -135,7 +135,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS, name: str | None = None
     try:
         findings = _animation_findings(image)
         image.load()
-        pixels = _to_array(_upright(image))
+        pixels = _to_array(upright(image))
     except MemoryError:
         raise
     # Decoders raise whatever their format's parser meets: OSError, SyntaxError, ValueError, struct.error, …
@@ -209,7 +209,8 @@ def _animation_findings(image: Image.Image) -> list[Finding]:
     ]
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF says; broken EXIF turns nothing."""
     orientation = None
     with suppress(Exception):  # broken EXIF is no reason to refuse a photo
         orientation = image.getexif().get(EXIF_ORIENTATION)

@@ -166,7 +166,9 @@ def read_settings() -> Settings:
             f"{name}: {first['msg']}.", field=name, fix="Set another value, in the environment or in .env."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise BadParameter(f".env cannot be read: {error}.", field=".env", fix="Write it in UTF-8.") from None
+        raise BadParameter(
+            f".env cannot be read: {error}.", field=".env", fix="It is to be a readable file in UTF-8."
+        ) from None
 
 
 def let_threads_sleep() -> None:

@@ -58,6 +58,15 @@ def test_the_picture_can_be_an_address(sdk, shop, small_png) -> None:
     assert shop.get(picture.url).status_code == 401
 
 
+@pytest.mark.parametrize(("prefix", "path"), [("/api", "/api/jobs/"), ("//evil.example", "/jobs/")])
+def test_the_address_has_the_prefix_under_which_a_proxy_has_the_service(
+    sdk, small_png, prefix: str, path: str
+) -> None:
+    options = {"response_format": "url", "extra_headers": {"X-Forwarded-Prefix": prefix}}
+    (picture,) = sdk.images.edit(image=[small_png, small_png], prompt="", **options).data
+    assert httpx.URL(picture.url).path.startswith(path) and httpx.URL(picture.url).host == "127.0.0.1"
+
+
 def test_the_embedded_model_answers_without_a_key_too(client, person_png, garment_png) -> None:
     with openai.OpenAI(base_url=f"{client.base_url}/v1", api_key="none needed") as sdk:
         options = {"seed": "7", "num_inference_steps": "1"}

@@ -6,7 +6,7 @@ const memory = new Map<string, string>();
 /** A word that was kept before. */
 export function kept(key: string, where: Where = "localStorage"): string | null {
   try {
-    return window[where].getItem(key) ?? memory.get(key) ?? null;
+    return memory.get(key) ?? window[where].getItem(key);
   } catch {
     return memory.get(key) ?? null;
   }

@@ -598,7 +598,7 @@ export interface components {
             findings: components["schemas"]["FindingOut"][];
             /**
              * Images
-             * @description empty until it has succeeded
+             * @description empty until it has succeeded, and of masks
              */
             images: components["schemas"]["JobImage"][];
             error: components["schemas"]["Problem"] | null;

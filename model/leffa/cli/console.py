@@ -36,7 +36,7 @@ def plain_errors() -> Iterator[None]:
         raise typer.Exit(BAD_INPUT) from None
     except OSError as error:  # what no one step foresaw: no permission, a name too long, a loop of links
         place = f"{error.filename}: " if error.filename else ""
-        complaints.print(f"[red]bad_file[/]: {escape(place)}{error.strerror or error}", soft_wrap=True)
+        complaints.print(f"[red]bad_file[/]: {escape(f'{place}{error.strerror or error}')}", soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
     except KeyboardInterrupt:
         complaints.print("stopped")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from leffa.errors import BadFile, BadFolder, BadParameter, FileMissing
-from leffa.images import to_8_bits
+from leffa.images import to_8_bits, upright
 from leffa.tryon import GARMENT_TYPES, SEEDS
 
 # What numpy and zipfile tell of damage by; TypeError where an .npz turns out to be an .npy.
@@ -148,7 +148,7 @@ def open_picture(path: Path) -> Image.Image:
     try:
         with Image.open(path) as picture:
             picture.load()
-            return ImageOps.exif_transpose(picture)
+            return upright(picture)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         # Pillow tells of damage in a PNG's chunks by SyntaxError.
         raise BadFile(f"{path} is not a readable picture: {error}") from error

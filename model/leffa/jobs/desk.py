@@ -56,6 +56,10 @@ class Desk:
         self._lock_file = None if self._in_memory else _lock(settings)
         self.store = Store(open_database(_database_url(settings)), retention)
         self._files = Files(_files_url(settings))
+        if not settings.alone and not settings.files_url:
+            logger.warning(
+                "Another service on this database needs the same LEFFA_FILES_URL, and this one has none."
+            )
         self.hub = Hub()
         self._speed = Speed(reversed(self.store.recent(LEARN_FROM)))
         self._runner = Runner(

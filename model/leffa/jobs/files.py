@@ -81,5 +81,7 @@ def _sync_folder(path: str) -> None:
 def _storage_errors() -> Iterator[None]:
     try:
         yield
+    except ImportError as error:  # fsspec knows where, but not how
+        raise StorageFailed(f"The place of the files cannot be reached: {error}.") from error
     except OSError as error:
         raise StorageFailed(f"A file could not be kept: {error.strerror or error}.") from error

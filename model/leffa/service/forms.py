@@ -18,7 +18,7 @@ from leffa.service.fields import JOBS, MOST_GARMENTS, NAMES, REPEATED, Call, par
 MOST_FIELDS = 32
 MOST_FIELD_BYTES = 64 * 1024
 MULTIPART = "multipart/form-data"
-UTF8 = b"utf-8"
+UTF8 = b"utf-8", b"utf8"
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,10 @@ async def _read(request: Request, calls: Mapping[str, Call], limits: Limits) -> 
 async def open_form(request: Request, most_files: int) -> AsyncIterator[FormData]:
     """The parts of a form. Raises BadParameter, Cancelled, StorageFailed; HTTPException where it is none."""
     _, options = parse_options_header(request.headers.get("content-type", ""))
-    if options.get(b"charset", UTF8).lower() != UTF8:  # some that Python knows make texts that JSON has not
-        raise BadParameter("The form's texts are not UTF-8.", field="charset", allowed=[UTF8.decode()])
+    if (
+        options.get(b"charset", UTF8[0]).lower() not in UTF8
+    ):  # some that Python knows make texts that JSON has not
+        raise BadParameter("The form's texts are not UTF-8.", field="charset", allowed=[UTF8[0].decode()])
     form = request.form(max_files=most_files, max_fields=MOST_FIELDS, max_part_size=MOST_FIELD_BYTES)
     try:
         async with form as parts:

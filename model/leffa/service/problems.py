@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -98,6 +99,7 @@ def document_of(error: LeffaError, instance: str) -> Problem:
 def install(app: FastAPI) -> None:
     """Answer every error of the app as a problem document, and serve the page of the codes."""
     app.add_exception_handler(LeffaError, _on_leffa_error)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_api_route(PAGE, _page, include_in_schema=False, response_class=HTMLResponse)
@@ -106,6 +108,10 @@ def install(app: FastAPI) -> None:
 async def _on_leffa_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LeffaError)
     return problem(error, request.scope)
+
+
+async def _on_disconnect(request: Request, error: Exception) -> JSONResponse:
+    return problem(errors.Cancelled(), request.scope)
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -51,8 +52,8 @@ def restore(accelerator: Accelerator, folder: Path) -> int:
     step, newest = found[-1]
     try:
         accelerator.load_state(str(newest))
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadFolder(
             f"{newest} does not fit this run, or is damaged: {reason}",
             fix="Restore the configuration that it was made with, or delete it to go on from the one before.",

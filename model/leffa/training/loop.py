@@ -58,7 +58,9 @@ def fit(name: str, model: Net, loss: LossFunction[Net], config: LoopConfig, out:
     )
     checkpoint = out / f"{name}.ckpt"
     if checkpoint.exists() and not resume:
-        raise BadFolder(f"{checkpoint} is of an earlier run.", fix="Add --resume, or name another --out.")
+        raise BadFolder(
+            f"{checkpoint} is of an earlier run.", fix="Add --resume, or delete it to train anew."
+        )
     start = _restore(checkpoint, model, averaged, optimiser)
     model.train()
     with _progress() as progress, (out / f"{name}.jsonl").open("a" if start else "w") as log:
@@ -69,7 +71,7 @@ def fit(name: str, model: Net, loss: LossFunction[Net], config: LoopConfig, out:
             last = step == config.steps - 1
             saves = last or time.monotonic() - saved > config.checkpoint_seconds
             if saves or step % config.log_every == 0:
-                require_finite(figures["loss"], step)
+                require_finite(step, figures["loss"], *(model.parameters() if saves else ()))
             if last or step % config.log_every == 0:
                 line = {"step": step, **{key: round(float(value), 5) for key, value in figures.items()}}
                 print(json.dumps(line), file=log, flush=True)
@@ -101,11 +103,12 @@ def _step(
     return {key: value.detach() for key, value in figures.items()}
 
 
-def require_finite(loss: Tensor, step: int) -> None:
-    """Raise BadParameter where the loss is no number: what follows would spoil all that is kept."""
-    if not math.isfinite(float(loss)):
+def require_finite(step: int, *tensors: Tensor) -> None:
+    """Raise BadParameter where something is no number: what follows would spoil all that is kept."""
+    if any(not tensor.isfinite().all() for tensor in tensors):
         raise BadParameter(
-            f"The loss is no number any more at step {step}.", fix="Go on from the last checkpoint: --resume."
+            f"Loss or weights are no numbers any more at step {step}.",
+            fix="Lower the learning rate of this stage: to go on as it was would meet the same again.",
         )
 
 

@@ -11,7 +11,6 @@ uninterrupted one, bit for bit where sums are (on GPUs some are not). Runs on se
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -97,7 +96,7 @@ def _train_stage(run: Run, number: int, stage: Stage, begin: int, step: int, jou
         step += 1
         journal.advance(step)
         if logs:
-            _require_finite(run, loss, step)
+            _require_finite(run, step, loss)
             means, seconds = _means(run, told), time.monotonic() - clock
             seen = len(told) * stage.batch * stage.accumulate * run.accelerator.num_processes
             pace = {"lr": _rate(config, step - 1), "samples_per_second": seen / seconds}
@@ -106,7 +105,7 @@ def _train_stage(run: Run, number: int, stage: Stage, begin: int, step: int, jou
         if step % config.sheet_every == 0 or step == end:
             _write_sheet(run, stage, step)
         if step % config.checkpoint_every == 0 or step == end:
-            _require_finite(run, loss, step)
+            _require_finite(run, step, loss, *run.trained.parameters())
             _export(run)  # before: where there is a checkpoint its weights are too
             save(run.accelerator, config.out / "checkpoints", step, config.keep_checkpoints)
         if logs:
@@ -133,11 +132,13 @@ def _step(run: Run, stage: Stage, batches: Iterator[Batch], step: int, logs: boo
     return _mean(told)
 
 
-def _require_finite(run: Run, loss: Tensor, step: int) -> None:
-    """Raise BadParameter once the loss of any process is no number: all that is kept would be spoiled."""
-    if not math.isfinite(float(run.accelerator.reduce(loss, "mean"))):
+def _require_finite(run: Run, step: int, *tensors: Tensor) -> None:
+    """Raise BadParameter once any process has what is no number: all that is kept would be spoiled."""
+    lost = any(not tensor.isfinite().all() for tensor in tensors)
+    told = torch.tensor(float(lost), device=run.accelerator.device)
+    if float(run.accelerator.reduce(told, "sum")) > 0:
         raise BadParameter(
-            f"The loss is no number any more after step {step}.",
+            f"Loss or weights are no numbers any more after step {step}.",
             field="learning_rate",
             fix="Lower learning_rate, and add --resume to go on from the last checkpoint.",
         )

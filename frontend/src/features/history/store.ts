@@ -48,11 +48,13 @@ export async function addEntries(added: Entry[]): Promise<void> {
   for (const entry of surplus) await del(entry.id, store);
 }
 
-/** Writes; where that fails, the oldest finished entries go until it does not. */
+/** Writes; where there is no room, the oldest finished entries go until there is. */
 async function makeRoom(write: () => Promise<void>): Promise<void> {
   try {
     await write();
-  } catch {
+  } catch (error) {
+    const full = error instanceof DOMException && error.name === "QuotaExceededError";
+    if (!full) throw new Failure({ ...ownProblem("storage_unavailable"), detail: String(error) });
     const oldest = (await readEntries().catch(() => [])).filter(isFinal).at(-1);
     if (!oldest) throw new Failure(ownProblem("storage_unavailable"));
     await del(oldest.id, store);

@@ -1,4 +1,5 @@
-import { useQueries } from "@tanstack/react-query";
+import type { QueryClient } from "@tanstack/react-query";
+import { useQueries, useQueryClient } from "@tanstack/react-query";
 import type { Job } from "../../api/client";
 import { picture } from "../../api/client";
 import { isFinal } from "../../api/events";
@@ -26,12 +27,13 @@ async function collect(id: string, job: Job): Promise<void> {
 }
 
 /** Reads the state of a job and brings its pictures home once it is over. Throws a Failure, and is then asked again. */
-async function look(entry: Entry, changed: () => Promise<void>): Promise<Job | null> {
+async function look(entry: Entry, queries: QueryClient, changed: () => Promise<void>): Promise<Job | null> {
   const job = await readJob(entry.id).catch((error: unknown) => {
     if (asFailure(error).problem.status === NOT_FOUND) return null;
     throw error;
   });
   if (job && !isFinal(job)) return job;
+  queries.setQueryData(jobKey(entry.id), job); // at once: to cancel it now would delete it
   if (job) await collect(entry.id, job);
   else await changeEntry(entry.id, { state: "failed", problem: ownProblem("job_not_found") });
   await changed();
@@ -42,12 +44,13 @@ async function look(entry: Entry, changed: () => Promise<void>): Promise<Job | n
 export function useCollect(): void {
   const { data: history = [] } = useHistory();
   const changed = useHistoryChanged();
+  const queries = useQueryClient();
   useQueries({
     queries: history
       .filter((entry) => !isFinal(entry))
       .map((entry) => ({
         queryKey: jobKey(entry.id),
-        queryFn: () => look(entry, changed),
+        queryFn: () => look(entry, queries, changed),
         refetchInterval: POLL_MS,
       })),
   });

@@ -52,17 +52,24 @@ export function Stage({ task, order, onRun }: Props) {
   const [, go] = useAddress();
   const { entry, mates } = useCurrent(task);
   const again = useRepeat(onRun);
+  const forgetAgain = again.reset;
   const error = order.error ?? again.error;
   const [asking, setAsking] = useState(false);
   const area = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (order.isPending && stacked()) area.current?.scrollIntoView({ block: "start" });
-  }, [order.isPending]);
+    if (!order.isPending) return;
+    forgetAgain();
+    if (stacked()) area.current?.scrollIntoView({ block: "start" });
+  }, [order.isPending, forgetAgain]);
   const forget = () => {
     order.reset();
     again.reset();
   };
-  const onRemedy = useRemedies({ forget, onRun, askForKey: () => setAsking(true) });
+  const onRemedy = useRemedies({
+    forget,
+    onRun: again.error ? again.retry : () => onRun(),
+    askForKey: () => setAsking(true),
+  });
   return (
     <section ref={area} className={shell.stage} aria-label={t("stage.title")} data-stage-area>
       {error ? (

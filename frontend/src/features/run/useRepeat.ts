@@ -31,7 +31,7 @@ async function studioOf(entry: Entry, change: Partial<Options>): Promise<Studio>
 export function useRepeat(run: (studio: Studio) => void) {
   const [, dispatch] = useStudio();
   const queries = useQueryClient();
-  const { mutate, error, reset } = useMutation<Studio, Failure, () => Promise<Studio>>({
+  const { mutate, error, variables, reset } = useMutation<Studio, Failure, () => Promise<Studio>>({
     mutationKey: REPEAT,
     mutationFn: (gather) => gather(),
     onSuccess: (studio) => {
@@ -45,6 +45,7 @@ export function useRepeat(run: (studio: Studio) => void) {
   return {
     error,
     reset,
+    retry: () => variables && begin(variables),
     repeat: (entry: Entry, change: Partial<Options>) => begin(() => studioOf(entry, change)),
     showcase: () => begin(showcase),
   };

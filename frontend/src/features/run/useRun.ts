@@ -6,11 +6,15 @@ import { parseAddress, useAddress } from "../../studio/address";
 import type { Studio, Task } from "../../studio/studio";
 import { isReady } from "../../studio/studio";
 import type { Entry } from "../history/store";
-import { addEntries } from "../history/store";
+import { addEntries, changeEntry } from "../history/store";
 import { useHistoryChanged } from "../history/useHistory";
 import { fitting, useModels } from "../options/useModels";
 
-const ORDER = ["order"];
+interface Order {
+  studio: Studio;
+  /** The job that the address named, beside whose result a failure of the order is shown. */
+  at: string | null;
+}
 
 function toEntry(job: Job, index: number, studio: Studio, task: Task): Entry {
   const second = task === "pose" ? studio.pose : studio.garments[index];
@@ -35,14 +39,15 @@ function toEntry(job: Job, index: number, studio: Studio, task: Task): Entry {
 
 /** Hands in jobs of a task, one order at a time: remembers them in the history and goes to the first one. */
 export function useRun(task: Task) {
-  const [, go] = useAddress();
   const changed = useHistoryChanged();
   const queries = useQueryClient();
   const { data: models } = useModels();
-  const { mutate, isPending, error, reset } = useMutation<Job[], Failure, Studio>({
-    mutationKey: ORDER,
-    mutationFn: (studio) => submit(studio, task),
-    onSuccess: async (jobs, studio) => {
+  const [{ job: shown }, go] = useAddress();
+  const mutationKey = ["order", task];
+  const { mutate, isPending, error, variables, reset } = useMutation<Job[], Failure, Order>({
+    mutationKey,
+    mutationFn: ({ studio }) => submit(studio, task),
+    onSuccess: async (jobs, { studio }) => {
       await addEntries(jobs.map((job, index) => toEntry(job, index, studio, task)));
       await changed();
       // Who has gone elsewhere meanwhile stays there, and finds it in the history.
@@ -50,11 +55,22 @@ export function useRun(task: Task) {
     },
   });
   const run = (studio: Studio) => {
-    if (!isReady(studio, task) || queries.isMutating({ mutationKey: ORDER }) > 0) return;
-    mutate({ ...studio, options: fitting(models, task, studio.options) });
+    if (!isReady(studio, task) || queries.isMutating({ mutationKey }) > 0) return;
+    const { job: at } = parseAddress(window.location.search);
+    mutate({ studio: { ...studio, options: fitting(models, task, studio.options) }, at });
   };
-  return { run, isPending, error, reset };
+  return { run, isPending, error: variables?.at === shown ? error : null, reset };
 }
 
-/** Cancels a job; its state arrives by its events. */
-export const useCancel = () => useMutation<boolean, Failure, string>({ mutationFn: dropJob });
+/** Cancels a job; its state arrives by its events. One that had just finished is deleted, which is the same here. */
+export function useCancel() {
+  const changed = useHistoryChanged();
+  return useMutation<boolean, Failure, string>({
+    mutationFn: dropJob,
+    onSuccess: async (deleted, id) => {
+      if (!deleted) return;
+      await changeEntry(id, { state: "cancelled" });
+      await changed();
+    },
+  });
+}

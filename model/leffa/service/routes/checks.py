@@ -10,7 +10,7 @@ from leffa.jobs.job import Job
 from leffa.service import forms
 from leffa.service.fields import CHECK, MASK, request_body
 from leffa.service.orders import order
-from leffa.service.pictures import finish
+from leffa.service.pictures import done_for, finish
 from leffa.service.problems import WAITED_PROBLEMS, merged, responses
 from leffa.service.routes.jobs import READING, find_job
 from leffa.service.schemas import CheckOut, MaskOut
@@ -37,8 +37,8 @@ async def check(request: Request, response: Response) -> CheckOut:
             fix="Send human_image, garment_image or both.",
         )
     (job,) = await order(request, form, waited_for=True)
-    done = await finish(request, job)
-    await to_thread.run_sync(request.app.state.desk.remove, done)
+    async with done_for(request, job) as done:
+        await to_thread.run_sync(request.app.state.desk.remove, done)
     response.headers["Cache-Control"] = "no-store"
     return CheckOut.model_validate(done.results[0])
 
@@ -54,7 +54,11 @@ async def create_mask(request: Request, response: Response) -> MaskOut:
     """The agnostic mask of a photo and its layers; its id goes into `mask_id` of /tryon and /jobs."""
     form = await forms.read_form(request, MASK, request.app.state.settings.limits)
     (job,) = await order(request, form, waited_for=True)
-    mask = _describe(await finish(request, job))
+    try:
+        mask = _describe(await finish(request, job))
+    except errors.LeffaError:
+        await to_thread.run_sync(request.app.state.desk.forget, job)
+        raise
     response.headers["Location"] = f"/masks/{mask.id}"
     return mask
 

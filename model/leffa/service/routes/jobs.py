@@ -111,7 +111,8 @@ def delete_job(request: Request, job: Found) -> Response:
     if job.over:
         desk.remove(job)
         return Response(status_code=204)
-    request.app.state.metrics.cancelled.labels("request").inc()
+    if not job.cancel_requested:
+        request.app.state.metrics.cancelled.labels("request").inc()
     out = to_job_out(desk, desk.cancel(job))
     return Response(out.model_dump_json(), 202, media_type="application/json")
 

@@ -1,5 +1,6 @@
 """POST /v1/images/edits in OpenAI's shape, so that its clients and gateways work unchanged."""
 
+import re
 from base64 import b64encode
 from typing import Any
 
@@ -36,6 +37,7 @@ IGNORED = {
 }  # fmt: skip
 RESPONSE_FORMATS = ("b64_json", "url")
 IMAGES = ("image[]", "image")
+PREFIX = re.compile(r"(/[A-Za-z0-9_-]{1,64}){1,8}")
 FORM = {
     "type": "object",
     "required": ["image[]"],
@@ -137,7 +139,7 @@ def _mask(data: bytes, request: Request) -> bytes:
 
 
 def _answer(request: Request, job: Job, as_url: bool) -> dict[str, Any]:
-    base = str(request.base_url).rstrip("/")
+    base = str(request.base_url).rstrip("/") + _prefix(request)
     desk = request.app.state.desk
     pictures = [
         {"url": f"{base}/jobs/{job.id}/image?number={number}"}
@@ -146,6 +148,12 @@ def _answer(request: Request, job: Job, as_url: bool) -> dict[str, Any]:
         for number in range(len(job.results))
     ]
     return {"created": int(job.created), "data": pictures, "output_format": job.output_format}
+
+
+def _prefix(request: Request) -> str:
+    """Below what path a proxy has this service."""
+    prefix = request.headers.get("x-forwarded-prefix", "")
+    return prefix if PREFIX.fullmatch(prefix) else ""
 
 
 def _failure(error: LeffaError) -> JSONResponse:

@@ -12,7 +12,8 @@
 | refiner | trains the joiner | answers → refiner.ckpt |
 | export | halves and writes the weights | refiner → leffa-mini.safetensors |
 
-Every stage reads what the ones before it left in the folder, so each can be run, resumed and repeated alone.
+Every stage reads what the ones before it left in the folder, so each can be run and resumed alone, and
+repeated once its checkpoint is deleted.
 """
 
 from __future__ import annotations
@@ -118,10 +119,10 @@ class Run:
     def pair(self) -> None:
         """Stage `pair`."""
         mini = self._mini("layout")
-        latents = self.out / "latents.npz"
+        latents, anew = self.out / "latents.npz", not (self.out / "pair.ckpt").exists()
         train_pair(mini, latents, self.out, self.config.pair, self.config.pair_batch, self.resume)
         self._keep(mini, "pair")
-        if not self.resume:
+        if anew:
             shutil.rmtree(self.out / "answers", ignore_errors=True)  # of a pair that is no more
 
     def answers(self) -> None:
