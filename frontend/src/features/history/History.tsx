@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { isFinal } from "../../api/events";
-import { deleteJob } from "../../api/jobs";
+import { deleteJob, dropJob } from "../../api/jobs";
 import { useAddress } from "../../studio/address";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
@@ -14,7 +14,8 @@ import { useHistory, useHistoryChanged } from "./useHistory";
 /** Removes an entry here, and on the service too where it still knows the job. */
 async function forget(entry: Entry): Promise<void> {
   await removeEntry(entry.id);
-  deleteJob(entry.id).catch(() => undefined);
+  const deleted = await dropJob(entry.id).catch(() => true); // nothing more can be done where it does not answer
+  if (!deleted) deleteJob(entry.id).catch(() => undefined); // once it has stopped
 }
 
 function useForget(): (entries: Entry[]) => Promise<void> {
