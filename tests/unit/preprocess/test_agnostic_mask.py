@@ -11,7 +11,7 @@ from leffa.errors import UnknownGarmentType
 from leffa.preprocess.agnostic_mask import agnostic_mask, body_unit, clothing_mask
 
 TYPES = ("upper_body", "lower_body", "dresses")
-UPPER, SKIRT, PANTS, DRESS, FACE, HAIR, LEFT_SHOE, ARM = 4, 5, 6, 7, 11, 2, 9, 14
+UPPER, SKIRT, PANTS, DRESS, FACE, HAIR, LEFT_SHOE, ARM, SCARF = 4, 5, 6, 7, 11, 2, 9, 14, 17
 
 
 def standing_person() -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,7 @@ small_maps = (
 @given(*small_maps, st.sampled_from(TYPES))
 def test_never_covers_head_hands_or_feet(labels: np.ndarray, parts: np.ndarray, garment_type: str) -> None:
     mask = agnostic_mask(labels, parts, garment_type)
-    kept = np.isin(labels, (1, 2, 3, 9, 10, 16, 17)) | np.isin(parts, (3, 4, 5, 6))
+    kept = np.isin(labels, (1, 2, 3, 9, 10, 16)) | np.isin(parts, (3, 4, 5, 6))
     kept |= (labels == FACE) & ~np.isin(parts, (1, 2))  # below the head "face" is bare chest
     assert not (mask & kept).any()
 
@@ -103,6 +103,13 @@ def test_a_top_may_have_long_sleeves_and_hang_over_the_trousers() -> None:
     assert mask[90:110, 58:70].all()  # forearm
     assert mask[120:135, 74:118].all()  # hips
     assert not mask[185:].any()  # shins
+
+
+def test_a_print_that_is_taken_for_a_scarf_gives_way_to_a_top() -> None:
+    labels, parts = standing_person()
+    labels[50:75, 80:112] = SCARF
+    assert agnostic_mask(labels, parts, "upper_body")[50:75, 80:112].all()
+    assert not agnostic_mask(labels, parts, "lower_body")[50:75, 80:112].any()
 
 
 def test_a_skirt_may_fill_the_space_between_the_legs_but_the_shirt_stays() -> None:
