@@ -23,6 +23,7 @@ class Settings(BaseSettings):
         env_file=".env",
         extra="ignore",
         populate_by_name=True,
+        allow_inf_nan=False,
         hide_input_in_errors=True,  # it may be a key
     )
 
@@ -69,11 +70,7 @@ class Settings(BaseSettings):
         "", alias="LEFFA_FILES_URL", description="fsspec address of the jobs' pictures; empty: in LEFFA_DATA"
     )
     retention_hours: float = Field(
-        24,
-        alias="LEFFA_RETENTION_HOURS",
-        ge=0,
-        allow_inf_nan=False,
-        description="how long jobs are kept; 0: nothing on disk",
+        24, alias="LEFFA_RETENTION_HOURS", ge=0, description="how long jobs are kept; 0: nothing on disk"
     )
     queue_size: int = Field(64, alias="LEFFA_QUEUE_SIZE", ge=1, description="most jobs waiting in line")
     queue_per_client: int = Field(
@@ -100,11 +97,7 @@ class Settings(BaseSettings):
         "process", alias="LEFFA_ENGINE", description="where the models run: a process of their own is watched"
     )
     step_seconds: float = Field(
-        0,
-        alias="LEFFA_STEP_SECONDS",
-        ge=0,
-        allow_inf_nan=False,
-        description="a step that takes longer hangs; 0: by measurement",
+        0, alias="LEFFA_STEP_SECONDS", ge=0, description="a step that takes longer hangs; 0: by measurement"
     )
     stop_seconds: int = Field(
         25, alias="LEFFA_STOP_SECONDS", ge=0, description="how long a running job may go on at the end"

@@ -45,6 +45,9 @@ export function remedy({ code, field, status }: Problem): Remedy {
   return CODES.find(([pattern]) => pattern.test(code))?.[1] ?? "retry";
 }
 
+/** Whether what mends a problem is the same once more. */
+export const isAgain = (kind: Remedy): boolean => kind === "wait" || kind === "retry";
+
 /** A problem that the page itself found, with its code only: the texts come from the catalogues. */
 export function ownProblem(code: string, field?: string): Problem {
   return {
@@ -77,3 +80,11 @@ export async function toFailure(response: Response): Promise<Failure> {
 
 /** Any error as a failure. */
 export const asFailure = (error: unknown): Failure => unreachable(error);
+
+const NOT_FOUND = 404;
+
+/** The failure of a call for a job that is not there. */
+export const missing = (): Failure => new Failure({ ...ownProblem("job_not_found"), status: NOT_FOUND });
+
+/** Whether a call failed because what it asked for is not there. */
+export const isMissing = (error: unknown): boolean => asFailure(error).problem.status === NOT_FOUND;

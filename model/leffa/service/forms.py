@@ -8,10 +8,9 @@ from fastapi import Request
 from pydantic import BaseModel
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import ClientDisconnect
 
 from leffa import images
-from leffa.errors import BadParameter, Cancelled, ImageTooLarge, MissingField, StorageFailed
+from leffa.errors import BadParameter, ImageTooLarge, MissingField, StorageFailed
 from leffa.images import Limits
 from leffa.service.fields import JOBS, MOST_GARMENTS, NAMES, REPEATED, Call, parse_fields
 
@@ -65,18 +64,15 @@ async def _read(request: Request, calls: Mapping[str, Call], limits: Limits) -> 
 
 @asynccontextmanager
 async def open_form(request: Request, most_files: int) -> AsyncIterator[FormData]:
-    """The parts of a form. Raises BadParameter, Cancelled, StorageFailed; HTTPException where it is none."""
+    """The parts of a form. Raises BadParameter and StorageFailed; HTTPException where it is none."""
     _, options = parse_options_header(request.headers.get("content-type", ""))
-    if (
-        options.get(b"charset", UTF8[0]).lower() not in UTF8
-    ):  # some that Python knows make texts that JSON has not
+    charset = options.get(b"charset", UTF8[0]).lower()
+    if charset not in UTF8:  # some that Python knows make texts that JSON has not
         raise BadParameter("The form's texts are not UTF-8.", field="charset", allowed=[UTF8[0].decode()])
     form = request.form(max_files=most_files, max_fields=MOST_FIELDS, max_part_size=MOST_FIELD_BYTES)
     try:
         async with form as parts:
             yield parts
-    except ClientDisconnect:
-        raise Cancelled() from None
     except OSError as error:  # large files lie on the disk while they arrive
         raise StorageFailed("There is no room for what was sent.") from error
 

@@ -4,13 +4,12 @@ import type { Job } from "../../api/client";
 import { picture } from "../../api/client";
 import { isFinal } from "../../api/events";
 import { jobKey, readJob } from "../../api/jobs";
-import { asFailure, ownProblem } from "../../api/problems";
+import { isMissing, ownProblem } from "../../api/problems";
 import type { Entry } from "./store";
 import { changeEntry } from "./store";
 import { useHistory, useHistoryChanged } from "./useHistory";
 
 const POLL_MS = 2000;
-const NOT_FOUND = 404;
 
 async function collect(id: string, job: Job): Promise<void> {
   const made = await Promise.all(
@@ -29,7 +28,7 @@ async function collect(id: string, job: Job): Promise<void> {
 /** Reads the state of a job and brings its pictures home once it is over. Throws a Failure, and is then asked again. */
 async function look(entry: Entry, queries: QueryClient, changed: () => Promise<void>): Promise<Job | null> {
   const job = await readJob(entry.id).catch((error: unknown) => {
-    if (asFailure(error).problem.status === NOT_FOUND) return null;
+    if (isMissing(error)) return null;
     throw error;
   });
   if (job && !isFinal(job)) return job;

@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { isFinal } from "../../api/events";
 import type { Remedy } from "../../api/problems";
-import { Failure, ownProblem } from "../../api/problems";
+import { Failure, isAgain, ownProblem } from "../../api/problems";
 import type { Options } from "../../studio/studio";
 import { useObjectUrl } from "../../studio/useObjectUrl";
 import { Button } from "../../ui/Button";
@@ -14,7 +14,6 @@ import { useJob } from "./useJob";
 import { useCancel } from "./useRun";
 
 const VARIANTS = 4;
-const AGAIN: ReadonlySet<Remedy> = new Set(["retry", "wait"]);
 
 interface Props {
   entry: Entry;
@@ -55,7 +54,7 @@ export function Outcome({ entry, onRemedy, onRepeat }: Props) {
     return <Cancelled known={entry.person !== null} onAgain={() => onRepeat(entry, {})} />;
   if (entry.state === "failed") {
     // The pictures of this job again, not those that were chosen since.
-    const mend = (kind: Remedy) => (AGAIN.has(kind) && entry.person ? onRepeat(entry, {}) : onRemedy(kind));
+    const mend = (kind: Remedy) => (isAgain(kind) && entry.person ? onRepeat(entry, {}) : onRemedy(kind));
     return (
       <ProblemCard failure={new Failure(entry.problem ?? ownProblem("internal_error"))} onRemedy={mend} />
     );

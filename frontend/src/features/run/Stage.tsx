@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Remedy } from "../../api/problems";
-import { asFailure } from "../../api/problems";
+import { asFailure, isAgain } from "../../api/problems";
 import { useAddress } from "../../studio/address";
 import { useStudio } from "../../studio/StudioProvider";
 import type { Studio, Task } from "../../studio/studio";
@@ -35,7 +35,7 @@ function useRemedies({ forget, onRun, askForKey }: Record<"forget" | "onRun" | "
   const [, dispatch] = useStudio();
   return (kind: Remedy) => {
     forget();
-    if (kind === "wait" || kind === "retry") return onRun();
+    if (isAgain(kind)) return onRun();
     if (kind === "key") askForKey();
     else if (kind === "options") show("[data-drawer] summary");
     else if (kind === "mask") dispatch({ type: "mask", mask: null });

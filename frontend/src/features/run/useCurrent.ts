@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 import { readJob } from "../../api/jobs";
-import { asFailure, Failure, ownProblem } from "../../api/problems";
+import { isMissing, missing } from "../../api/problems";
 import { useAddress } from "../../studio/address";
 import type { Task } from "../../studio/studio";
 import { DEFAULTS } from "../../studio/studio";
@@ -8,13 +8,10 @@ import type { Entry } from "../history/store";
 import { addEntries } from "../history/store";
 import { useHistory, useHistoryChanged } from "../history/useHistory";
 
-const NOT_FOUND = 404;
-
 /** Takes a job into the history whose address came from somewhere else; its inputs stay unknown. */
 async function adopt(id: string): Promise<void> {
   const job = await readJob(id);
-  if (job.task !== "tryon" && job.task !== "pose")
-    throw new Failure({ ...ownProblem("job_not_found"), status: NOT_FOUND });
+  if (job.task !== "tryon" && job.task !== "pose") throw missing();
   const created = Date.parse(job.created ?? "") || Date.now();
   const unknown = {
     options: DEFAULTS,
@@ -40,7 +37,7 @@ export function useCurrent(task: Task): { entry: Entry | null; mates: Entry[] } 
   useEffect(() => {
     if (!stranger) return;
     adopt(stranger).then(changed, (error: unknown) => {
-      if (asFailure(error).problem.status === NOT_FOUND) go({ job: null }, "instead");
+      if (isMissing(error)) go({ job: null }, "instead");
     });
   }, [stranger, changed, go]);
 
